@@ -1,0 +1,2 @@
+//! Shared parts of the measures.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Forge's router.
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! `forge`: everything a person types.
+#![forbid(unsafe_code)]
+fn main() {}

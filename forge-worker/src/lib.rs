@@ -1,0 +1,2 @@
+//! The worker loop.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! The shipped worker.
+fn main() {}

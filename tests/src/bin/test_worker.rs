@@ -1,0 +1,3 @@
+//! The test worker.
+#![forbid(unsafe_code)]
+fn main() {}
