@@ -1,9 +1,63 @@
 //! Shared-memory rings, doorbells and control messages between Forge's router and its workers.
+//!
+//! One router process and one worker process share two memory regions, each with one writer:
+//!
+//! * region A, *requests*: [`RouterEnd`] writes, [`WorkerEnd`] maps it read-only;
+//! * region B, *responses*: [`WorkerEnd`] writes, [`RouterEnd`] maps it read-only.
+//!
+//! A region is a few index words and a ring of *frames*; frame n of A pairs with frame n of B and
+//! together they carry one batch there and back. [`ControlSocket`] carries everything that is not a
+//! batch, and the descriptors of the regions themselves. `docs/ipc.md` tells the protocol as a
+//! whole.
+//!
+//! This crate is mechanism only: it knows no clock, no runtime and no log, and it decides nothing.
+//! What the worker wrote is copied out of shared memory, checked, and then used; anything else is a
+//! [`PeerViolation`], never a panic.
+//!
+//! The protocol itself (`cursor.rs` and `doorbell.rs`, pure functions over atomics) is compiled a
+//! second time by `tests/tests/loom_ring.rs`, against loom.
 
 #![deny(unsafe_code)]
 
+mod bell;
+mod bytes;
+mod control;
+mod cursor;
+mod descriptor;
+mod doorbell;
 mod dtype;
+mod geometry;
+mod layout;
+mod memfd;
+mod messages;
+mod outcome;
+#[allow(unsafe_code)]
+mod packet;
+mod placement;
+#[allow(unsafe_code)]
+mod region;
+#[cfg(test)]
+mod ring_tests;
+mod router_end;
 mod shape;
+mod signature;
+mod structure;
+mod sync;
+mod violation;
+#[allow(unsafe_code)]
+mod worker_end;
 
+pub use control::{ControlError, ControlSocket, MAX_MESSAGE, Received};
+pub use descriptor::DescriptorError;
 pub use dtype::Dtype;
+pub use geometry::{Geometry, GeometryError, MAX_FRAMES, MAX_PAYLOAD, MIN_FRAMES, aligned};
+pub use messages::{FromWorker, LoadModel, PROTOCOL, PeerFds, Probe, Stage, ToWorker};
+pub use outcome::{BatchId, FailureKind, MAX_TEXT, Outcome};
+pub use placement::FrameFull;
+pub use region::RegionError;
+pub use router_end::{Completion, RequestFrame, RouterEnd, TensorSlot};
 pub use shape::{MAX_RANK, MAX_TENSORS, Shape, TensorMeta};
+pub use signature::{Argument, ArgumentKind, Signature};
+pub use structure::{Structure, StructureError};
+pub use violation::PeerViolation;
+pub use worker_end::{InputView, OutputSink, Request, ResponseFrame, WorkerEnd};
