@@ -1,2 +1,14 @@
-//! Shared parts of the measures.
+//! Shared parts of the measures: servers as child processes, a closed-loop load, medians.
+//!
+//! Figures of one machine mean little and differ from minute to minute: a measure runs both sides
+//! in turn, several rounds, and prints the ratio of medians with the spread beside it.
+
 #![forbid(unsafe_code)]
+
+mod load;
+mod server;
+mod statistics;
+
+pub use load::{Load, Measured, run};
+pub use server::{Server, binary};
+pub use statistics::{Spread, median};

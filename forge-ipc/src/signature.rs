@@ -1,5 +1,7 @@
 //! What a model's file tells about its `forward`. Dtypes and shapes are not in it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// The arguments of `forward` after `self`, in order.
@@ -28,4 +30,19 @@ pub enum ArgumentKind {
     Str,
     /// Any other type in torch's own words, such as `List[int]`.
     Other(String),
+}
+
+impl fmt::Display for ArgumentKind {
+    /// Python's word for the type.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Tensor => "Tensor",
+            Self::OptionalTensor => "Optional[Tensor]",
+            Self::Int => "int",
+            Self::Float => "float",
+            Self::Bool => "bool",
+            Self::Str => "str",
+            Self::Other(kind) => kind,
+        })
+    }
 }

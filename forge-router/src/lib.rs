@@ -1,2 +1,33 @@
-//! Forge's router.
+//! Forge's router: takes requests, batches them into shared-memory frames, keeps the workers alive.
+//!
+//! ```text
+//! cli ─► config ─► serve (composition root)
+//!                    ├─ http ─► model ─► dispatch ─► (rings) ─► workers
+//!                    ├─ supervisor: processes, their life cycle, their rings
+//!                    └─ metrics, logging
+//! ```
+//!
+//! `docs/architecture.md` is the longer tour.
+
 #![forbid(unsafe_code)]
+
+mod admission;
+mod batching;
+pub mod cli;
+mod config;
+mod dispatch;
+mod http;
+pub mod json;
+mod logging;
+mod memory_budget;
+mod metrics;
+mod model;
+mod readiness;
+mod request;
+mod runtime;
+mod serve;
+mod supervisor;
+mod sync;
+mod system;
+pub mod tensor;
+mod worker_binary;

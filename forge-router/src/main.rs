@@ -1,3 +1,9 @@
 //! `forge`: everything a person types.
+
 #![forbid(unsafe_code)]
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    forge_router::cli::run()
+}

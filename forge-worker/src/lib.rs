@@ -1,2 +1,27 @@
-//! The worker loop.
+//! One process that serves one version of one model: the loop, without any tensor library.
+//!
+//! A worker is told everything over its control socket, which is its fd 0, and in this order: load
+//! this file, run these shapes once, attach these regions. From then on batches come through the
+//! rings, and the socket carries nothing but the order to retire. Reading order: [`run()`] (the life
+//! of the process), `control` (the talk before the rings), `serve` (the loop), [`Engine`] (what a
+//! tensor library has to offer).
+//!
+//! The process has two threads of its own. One does all of the above; the other waits for the
+//! router's death, so that not even a forward that never returns outlives it.
+
 #![forbid(unsafe_code)]
+
+mod affinity;
+mod buffer;
+mod control;
+mod engine;
+mod log;
+mod measure;
+mod parent_watch;
+mod process;
+mod rows_first;
+mod run;
+mod serve;
+
+pub use engine::{Description, Engine, EngineError, ModelFile};
+pub use run::run;

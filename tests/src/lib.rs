@@ -1,2 +1,43 @@
-//! Harness.
+//! What the end-to-end tests are written in: Forge's real binaries in a directory of their own, an
+//! HTTP client that can misbehave, and a look at what the processes hold.
+//!
+//! ```no_run
+//! use forge_tests::{Forge, json};
+//!
+//! let forge = Forge::serving("m", "double");
+//! assert_eq!(forge.predict("m", &json!({"input": [1.0]})).json()["output"], json!([2.0]));
+//! ```
+//!
+//! Every wait has a deadline. Every `Forge` listens on a port of its own, so tests run beside each
+//! other; when it is dropped it must end by itself, cleanly and with all of its workers.
+
 #![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by a panic, in its helpers too"
+)]
+
+mod captured;
+mod command;
+mod forge;
+mod http;
+mod process;
+mod programs;
+mod scrape;
+mod setup;
+mod temp_dir;
+mod waiting;
+
+pub use captured::Captured;
+pub use command::{Finished, finish, forge};
+pub use forge::{Ended, Forge};
+pub use http::{Connection, Response};
+pub use nix::sys::signal::Signal;
+pub use process::Process;
+pub use programs::{checkout, model_file, program};
+pub use scrape::Scrape;
+pub use serde_json::{Value, json};
+pub use setup::Setup;
+pub use temp_dir::TempDir;
+pub use waiting::{PATIENCE, eventually, until};

@@ -1,0 +1,71 @@
+//! What Forge adds to a bare HTTP server: `x * 2` on 128 floats in JSON, both servers and the load
+//! on the same CPUs, in turn within one run.
+
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use forge_benches::{Load, Server, Spread, binary, run};
+
+const ROUNDS: usize = 5;
+const ROUND: Duration = Duration::from_secs(3);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> io::Result<()> {
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/dummy.toml");
+    let config = config.to_string_lossy().into_owned();
+    let arguments = ["serve", &config, "--port", "0"];
+    println!(
+        "128 floats in JSON, x * 2; median (lowest–highest) of {ROUNDS} rounds of {ROUND:?}\n"
+    );
+
+    let mut starts = Vec::new();
+    for _ in 0..ROUNDS {
+        starts.push(Server::start(&binary("forge")?, &arguments)?.start.as_secs_f64());
+    }
+    let forge = Server::start(&binary("forge")?, &arguments)?;
+    let bare = Server::start(&binary("bare")?, &[])?;
+    for connections in [50, 10, 1] {
+        compare(&forge, &bare, connections).await?;
+    }
+    let megabytes = forge.memory()? as f64 / 1e6;
+    println!("router memory after that, without the regions: {megabytes:.1} MB (goal 25)");
+    println!("start to ready: {} s (goal 1.5)", Spread::of(&starts));
+    Ok(())
+}
+
+async fn compare(forge: &Server, bare: &Server, connections: usize) -> io::Result<()> {
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        ours.push(run(&load(forge, connections)).await?);
+        theirs.push(run(&load(bare, connections)).await?);
+    }
+    let rates = |rounds: &[forge_benches::Measured]| {
+        Spread::of(&rounds.iter().map(|round| round.requests_per_second).collect::<Vec<_>>())
+    };
+    let latencies = |rounds: &[forge_benches::Measured]| {
+        Spread::of(&rounds.iter().map(|round| round.median_latency_micros).collect::<Vec<_>>())
+    };
+    let (our_rate, their_rate) = (rates(&ours), rates(&theirs));
+    let (our_latency, their_latency) = (latencies(&ours), latencies(&theirs));
+    println!("{connections} connections");
+    println!("  requests per second  forge {our_rate}  bare {their_rate}");
+    println!("                       ratio {:.2}", our_rate.median / their_rate.median);
+    println!("  median latency (µs)  forge {our_latency}  bare {their_latency}");
+    println!("                       ratio {:.2}\n", our_latency.median / their_latency.median);
+    Ok(())
+}
+
+fn load(server: &Server, connections: usize) -> Load {
+    let numbers: Vec<String> = (0..128).map(|i| format!("{:.6}", f64::from(i) * 0.731)).collect();
+    Load {
+        address: server.address.clone(),
+        path: "/v1/dummy/predict".to_owned(),
+        body: format!("{{\"input\":[{}]}}", numbers.join(",")),
+        expected: "\"output\":[0.0,1.462,2.924,".to_owned(),
+        connections,
+        duration: ROUND,
+    }
+}

@@ -1,0 +1,68 @@
+//! A server as a child process that says `ready http://…` on its standard output.
+
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A running server; ended when dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    /// `host:port`
+    pub address: String,
+    /// From the start of the process to its `ready` line.
+    pub start: Duration,
+}
+
+impl Server {
+    /// Starts `program` and waits for its `ready` line.
+    pub fn start(program: &Path, arguments: &[&str]) -> io::Result<Self> {
+        let began = Instant::now();
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        let start = began.elapsed();
+        match line.trim_end().strip_prefix("ready http://") {
+            Some(address) => Ok(Self { child, address: address.to_owned(), start }),
+            None => Err(io::Error::other(format!("{} did not become ready", program.display()))),
+        }
+    }
+
+    /// Bytes of the process that are its own: RssAnon + RssFile, so without shared memory.
+    pub fn memory(&self) -> io::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let kilobytes = |name: &str| -> u64 {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let number =
+                line.and_then(|rest| rest.trim_start_matches(':').split_whitespace().next());
+            number.and_then(|number| number.parse().ok()).unwrap_or(0)
+        };
+        Ok((kilobytes("RssAnon") + kilobytes("RssFile")) * 1024)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // SIGTERM, so that forge retires its workers; through kill(1), as this crate has no unsafe.
+        let asked = Command::new("kill").arg(self.child.id().to_string()).status();
+        if !asked.is_ok_and(|status| status.success()) {
+            drop(self.child.kill());
+        }
+        drop(self.child.wait());
+    }
+}
+
+/// A program of this workspace, beside this one.
+pub fn binary(name: &str) -> io::Result<PathBuf> {
+    let path = std::env::current_exe()?.with_file_name(name);
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(io::Error::other(format!("{} is missing: build it first", path.display())))
+}

@@ -1,0 +1,55 @@
+//! The command line's grammar.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::logging;
+
+/// Serves PyTorch models: fast, batched, observable.
+#[derive(Debug, Parser)]
+#[command(name = "forge", disable_version_flag = true, subcommand_negates_reqs = true)]
+pub struct Arguments {
+    /// Print the versions of forge and libtorch and the CPU capability
+    #[arg(short = 'V', long)]
+    pub version: bool,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve models over HTTP
+    Serve(Serve),
+    /// Check a config file and print the memory it asks for
+    Check(Check),
+}
+
+/// Without arguments `./forge.toml` is served.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// A config file, or TorchScript model files (name = file name without its ending)
+    #[arg(value_name = "CONFIG.toml | MODEL.pt")]
+    pub files: Vec<PathBuf>,
+    /// Address to listen on [default: 127.0.0.1, or the config's]
+    #[arg(long)]
+    pub host: Option<String>,
+    /// Port to listen on; 0 picks a free one [default: 8000, or the config's]
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// debug, info, warning or error
+    #[arg(long, default_value_t, value_name = "LEVEL")]
+    pub log_level: logging::Level,
+    /// text or json
+    #[arg(long, default_value_t, value_name = "FORMAT")]
+    pub log_format: logging::Format,
+    /// The worker program; for Forge's own tests
+    #[arg(long, hide = true)]
+    pub worker: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The config file
+    pub config: PathBuf,
+}

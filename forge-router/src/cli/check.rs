@@ -1,0 +1,19 @@
+//! `forge check CONFIG`
+
+use std::process::ExitCode;
+
+use super::arguments::Check;
+use super::exit;
+use crate::config::{self, Overrides};
+use crate::system;
+
+/// Tells every error of the config at once, or the memory it asks for.
+pub fn run(arguments: &Check) -> ExitCode {
+    match config::load(&arguments.config, &Overrides::default(), &system::machine()) {
+        Ok(config) => {
+            print!("{}", config::report(&config, system::memory::available()));
+            ExitCode::SUCCESS
+        }
+        Err(errors) => exit::fail(&errors, exit::CONFIG),
+    }
+}

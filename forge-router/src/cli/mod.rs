@@ -1,0 +1,27 @@
+//! Everything a person types.
+
+mod arguments;
+mod check;
+mod exit;
+mod serve;
+mod version;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::arguments::{Arguments, Command};
+
+/// Reads the command line and does what it says.
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return exit::usage(&error),
+    };
+    match arguments.command {
+        _ if arguments.version => version::print(),
+        Some(Command::Serve(serve)) => self::serve::run(serve),
+        Some(Command::Check(check)) => self::check::run(&check),
+        None => exit::help(),
+    }
+}

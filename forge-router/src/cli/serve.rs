@@ -1,0 +1,76 @@
+//! `forge serve`
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::arguments::Serve;
+use super::exit;
+use crate::config::{self, Config, Machine, Overrides};
+use crate::{logging, runtime, serve, system, worker_binary};
+
+/// The config that is served when none is named.
+const DEFAULT_CONFIG: &str = "forge.toml";
+
+/// Serves until it is asked to end.
+pub fn run(arguments: Serve) -> ExitCode {
+    let settings = logging::Settings { level: arguments.log_level, format: arguments.log_format };
+    if let Err(error) = logging::install(settings) {
+        return exit::fail(&error, exit::FAILED);
+    }
+    let Some(source) = source(arguments.files) else {
+        eprintln!(
+            "forge: nothing to serve: name a config or model files, or put a {DEFAULT_CONFIG} here\n\
+             usage: forge serve [CONFIG.toml | MODEL.pt …]"
+        );
+        return ExitCode::from(exit::USAGE);
+    };
+    let overrides = Overrides { host: arguments.host, port: arguments.port };
+    let machine = system::machine();
+    let config = match read(&source, &overrides, &machine) {
+        Ok(config) => config,
+        Err(errors) => return exit::fail(&errors, exit::CONFIG),
+    };
+    let worker = match arguments.worker.map_or_else(worker_binary::find, Ok) {
+        Ok(worker) => worker,
+        Err(error) => return exit::fail(&error, exit::FAILED),
+    };
+    let runtime = match runtime::build(machine.cpus()) {
+        Ok(runtime) => runtime,
+        Err(error) => return exit::fail(&error, exit::FAILED),
+    };
+    match runtime.block_on(serve::serve(config, worker)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => exit::fail(&error, exit::FAILED),
+    }
+}
+
+/// What is to be served.
+enum Source {
+    Config(PathBuf),
+    Models(Vec<PathBuf>),
+}
+
+/// `None` where nothing is named and there is no config here.
+fn source(files: Vec<PathBuf>) -> Option<Source> {
+    match files.as_slice() {
+        [] if Path::new(DEFAULT_CONFIG).is_file() => Some(Source::Config(DEFAULT_CONFIG.into())),
+        [] => None,
+        [file] if is_config(file) => Some(Source::Config(file.clone())),
+        _ => Some(Source::Models(files)),
+    }
+}
+
+fn is_config(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension == "toml")
+}
+
+fn read(
+    source: &Source,
+    overrides: &Overrides,
+    machine: &Machine,
+) -> Result<Config, config::ConfigErrors> {
+    match source {
+        Source::Config(path) => config::load(path, overrides, machine),
+        Source::Models(paths) => config::for_models(paths, overrides, machine),
+    }
+}

@@ -1,0 +1,99 @@
+//! The shared memory a model's workers take, as far as the config tells it.
+//!
+//! A worker has two regions of [`FRAMES_PER_WORKER`] frames, one for requests and one for answers. A
+//! request frame holds a full batch where every input is declared without free dimensions, else
+//! `frame_bytes`. What an answer takes then is only known once the model is loaded and has been
+//! run; otherwise it is `frame_bytes`, too.
+
+use forge_ipc::{Geometry, MAX_PAYLOAD};
+
+use super::inputs::DeclaredInput;
+use super::model::ModelConfig;
+use crate::tensor::{TensorMeta, aligned};
+
+/// Most payload bytes of one frame.
+pub(super) const MOST_FRAME_BYTES: u64 = MAX_PAYLOAD;
+
+/// One frame runs, the next one waits behind it.
+pub const FRAMES_PER_WORKER: u32 = 2;
+
+/// The regions of one model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RegionPlan {
+    pub workers: usize,
+    /// Of each of a worker's two regions.
+    pub frames: u32,
+    /// Bytes of tensors in one frame.
+    pub request_payload: u64,
+    pub response_payload: ResponsePayload,
+    /// Bytes of both regions of all workers; without the payload of answers where that is learned.
+    pub known_bytes: u64,
+}
+
+/// Bytes of tensors in one frame of answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResponsePayload {
+    Known(u64),
+    /// As many as a full batch of answers takes, which running the loaded model shows.
+    LearnedByLoading,
+}
+
+/// What the regions of the model will be.
+pub fn memory_plan(model: &ModelConfig) -> RegionPlan {
+    let request_payload = aligned(request_payload(model));
+    let response_payload = match declared_row(model) {
+        Some(_) => ResponsePayload::LearnedByLoading,
+        None => ResponsePayload::Known(request_payload),
+    };
+    let known_response = match response_payload {
+        ResponsePayload::Known(bytes) => bytes,
+        ResponsePayload::LearnedByLoading => 0,
+    };
+    let frames = FRAMES_PER_WORKER;
+    let geometry = Geometry { frames, request_payload, response_payload: known_response };
+    let each = geometry.request_region_bytes().saturating_add(geometry.response_region_bytes());
+    let workers = model.workers.len();
+    let known_bytes = each.saturating_mul(workers as u64);
+    RegionPlan { workers, frames, request_payload, response_payload, known_bytes }
+}
+
+/// Whether frames can hold what is declared; else why not.
+pub(super) fn check_frames(model: &ModelConfig) -> Result<(), String> {
+    let rows = model.max_batch_size;
+    if declared_row(model).is_some() {
+        return match request_payload(model) {
+            0..=MOST_FRAME_BYTES => Ok(()),
+            _ => Err(format!(
+                "a batch of {rows} rows takes more than the {MOST_FRAME_BYTES} bytes a frame can have"
+            )),
+        };
+    }
+    let least = model
+        .inputs
+        .iter()
+        .try_fold(0u64, |sum, input| sum.checked_add(aligned(input.least_row_bytes()?)));
+    match least {
+        Some(bytes) if bytes <= model.frame_bytes.get() => Ok(()),
+        Some(bytes) => Err(format!(
+            "one row takes at least {bytes} bytes, more than frame_bytes ({})",
+            model.frame_bytes
+        )),
+        None => Err("one row takes more bytes than can be counted".to_owned()),
+    }
+}
+
+/// One row of each input, where all are declared and none leaves a dimension free.
+fn declared_row(model: &ModelConfig) -> Option<Vec<TensorMeta>> {
+    if model.inputs.is_empty() {
+        return None;
+    }
+    model.inputs.iter().map(DeclaredInput::fixed_row).collect()
+}
+
+/// Saturates where a batch has more bytes than can be counted.
+fn request_payload(model: &ModelConfig) -> u64 {
+    let Some(row) = declared_row(model) else { return model.frame_bytes.get() };
+    let rows = u64::from(model.max_batch_size.get());
+    let bytes = |meta: &TensorMeta| aligned(meta.bytes().unwrap_or(u64::MAX).saturating_mul(rows));
+    row.iter().map(bytes).fold(0, u64::saturating_add)
+}

@@ -1,0 +1,158 @@
+//! What an operator wrote, resolved once into types in which a wrong setting cannot exist.
+//!
+//! ```text
+//! file ─► toml::Table ─► Section (typed reader) ─► ServerConfig, ModelConfig
+//!                           └─► Problems: every one is told, not only the first
+//! ```
+//!
+//! Nothing here asks the machine for anything but the files named: the CPUs it may use come in as
+//! a [`Machine`]. `docs/configuration.md` lists every key.
+
+mod check;
+mod cpus;
+mod device;
+mod error;
+mod inputs;
+mod locate;
+mod memory;
+mod model;
+mod name;
+mod section;
+mod server;
+#[cfg(test)]
+mod tests;
+mod workers;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+pub use check::report;
+pub use device::Device;
+pub use error::{ConfigErrors, Problem};
+pub use inputs::DeclaredInput;
+pub use memory::{FRAMES_PER_WORKER, RegionPlan, ResponsePayload, memory_plan};
+pub use model::ModelConfig;
+pub use name::{InvalidModelName, ModelName};
+pub use server::ServerConfig;
+pub use workers::{Machine, WorkerConfig};
+
+use self::error::Problems;
+use self::locate::Place;
+use self::section::Section;
+
+/// Everything one `forge serve` is told. There is at least one model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    pub server: ServerConfig,
+    /// In the order of their names, each name once.
+    pub models: Vec<ModelConfig>,
+}
+
+/// What the command line says in place of the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// An IP address or `localhost`.
+    pub host: Option<String>,
+    pub port: Option<u16>,
+}
+
+/// Reads the config file at `path`; relative paths in it start at its directory.
+pub fn load(path: &Path, overrides: &Overrides, machine: &Machine) -> Result<Config, ConfigErrors> {
+    let unreadable = |source| ConfigErrors::Unreadable { path: path.to_owned(), source };
+    let text = fs::read_to_string(path).map_err(unreadable)?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = parent.unwrap_or(Path::new(".")).canonicalize().map_err(unreadable)?;
+    let table: Table = toml::from_str(&text)
+        .map_err(|source| ConfigErrors::Syntax { path: path.to_owned(), source })?;
+
+    let problems = Problems::default();
+    let mut file = Section::new("", table, &problems);
+    let server = server::read(file.section("server"), &directory, overrides);
+    let models = read_models(&mut file, &directory, &server, machine);
+    file.finish();
+    if problems.is_empty() {
+        return Ok(Config { server, models });
+    }
+    Err(problems.into_errors(path.display().to_string()))
+}
+
+/// The config of model files without a config file: each is named by its stem, and everything else
+/// is left at its default. The operator named the files, so they may lie anywhere; the directory
+/// of the first is the `model_root`.
+pub fn for_models(
+    paths: &[PathBuf],
+    overrides: &Overrides,
+    machine: &Machine,
+) -> Result<Config, ConfigErrors> {
+    let problems = Problems::default();
+    let mut models = Vec::with_capacity(paths.len());
+    let mut names = BTreeSet::new();
+    for path in paths {
+        let key = path.display().to_string();
+        let Some(name) = name_of_file(path, &key, &problems) else { continue };
+        if !names.insert(name.clone()) {
+            problems.conflict(&key, format!("another model file is named {name}, too"));
+        }
+        match locate::file(path) {
+            Ok(file) => models.push(model::with_defaults(name, file, machine)),
+            Err(cause) => problems.conflict(&key, cause),
+        }
+    }
+    let directory = models.first().and_then(|model| model.path.parent()).map(Path::to_owned);
+    let section = Section::new("server", Table::new(), &problems);
+    let server = server::read(section, &directory.unwrap_or_default(), overrides);
+    models.sort_by(|one, other| one.name.cmp(&other.name));
+    if problems.is_empty() && !models.is_empty() {
+        return Ok(Config { server, models });
+    }
+    Err(problems.into_errors("model files".to_owned()))
+}
+
+fn read_models(
+    file: &mut Section<'_>,
+    directory: &Path,
+    server: &ServerConfig,
+    machine: &Machine,
+) -> Vec<ModelConfig> {
+    let (key, tables) = file.rest_of("models");
+    let problems = file.problems();
+    // A misspelt `[model.x]` is told by itself; that there is no model then says nothing new.
+    if tables.is_empty() && !file.has_unknown(&["server", "models"]) {
+        problems.missing(&key, "no [models.NAME] table; each model needs one");
+    }
+    // Where the root itself is wrong, nothing is known about what lies below it.
+    let root_is_known = !problems.concern("server.model_root");
+    let place = Place { directory, root: root_is_known.then_some(server.model_root.as_path()) };
+    let mut models = Vec::with_capacity(tables.len());
+    for (name, value) in tables {
+        let key = error::join(&key, &name);
+        let Value::Table(table) = value else {
+            problems.value(&key, &value, format!("a table: [{key}]"), None);
+            continue;
+        };
+        let section = Section::new(&key, table, problems);
+        match ModelName::parse(&name) {
+            Ok(name) => models.extend(model::read(section, name, place, machine)),
+            Err(wrong) => problems.conflict(&key, wrong.to_string()),
+        }
+    }
+    models
+}
+
+fn name_of_file(path: &Path, key: &str, problems: &Problems) -> Option<ModelName> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    match ModelName::parse(&stem) {
+        Ok(name) => Some(name),
+        Err(wrong) => {
+            let advice = "rename the file or name the model in a config file";
+            problems.conflict(
+                key,
+                format!("the model would be named by its file, but {wrong}; {advice}"),
+            );
+            None
+        }
+    }
+}

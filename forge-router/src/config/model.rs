@@ -1,0 +1,133 @@
+//! `[models.NAME]`: one model.
+
+use std::num::{NonZeroU32, NonZeroU64};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::Table;
+
+use super::error::Problems;
+use super::inputs::{self, DeclaredInput};
+use super::locate::Place;
+use super::memory;
+use super::name::ModelName;
+use super::section::Section;
+use super::workers::{self, Machine, WorkerConfig};
+
+const MAX_BATCH_SIZE: NonZeroU32 = NonZeroU32::new(32).unwrap();
+const MAX_QUEUE_DEPTH: NonZeroU64 = NonZeroU64::new(256).unwrap();
+const FRAME_BYTES: NonZeroU64 = NonZeroU64::new(8 << 20).unwrap();
+const REQUEST_TIMEOUT_S: f64 = 30.0;
+const BATCH_TIMEOUT_S: f64 = 60.0;
+const LOAD_TIMEOUT_S: f64 = 300.0;
+
+const MOST_ROWS: u64 = 1 << 16;
+const MOST_REQUESTS: u64 = 1 << 20;
+const MINUTE_MS: f64 = 60_000.0;
+const DAY_S: f64 = 86_400.0;
+
+/// The settings of one model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelConfig {
+    pub name: ModelName,
+    /// A regular file below the server's `model_root`; absolute, symlinks resolved.
+    pub path: PathBuf,
+    /// How long a batch that is not full is held after its first request; zero: not at all.
+    pub batch_window: Duration,
+    /// Rows of a batch.
+    pub max_batch_size: NonZeroU32,
+    /// Requests admitted and not yet cut into a batch.
+    pub max_queue_depth: NonZeroU64,
+    pub request_timeout: Duration,
+    /// A batch that runs longer is hung.
+    pub batch_timeout: Duration,
+    pub load_timeout: Duration,
+    /// Whether the server as a whole is not ready while this model is not.
+    pub required: bool,
+    /// Payload of a frame where the inputs leave its size open.
+    pub frame_bytes: NonZeroU64,
+    /// Empty where nothing is declared.
+    pub inputs: Vec<DeclaredInput>,
+    /// What each worker is to be; at least one.
+    pub workers: Vec<WorkerConfig>,
+}
+
+/// Reads the table of one model. `None` where there is no file to serve, which has been told.
+pub(super) fn read(
+    mut section: Section<'_>,
+    name: ModelName,
+    place: Place<'_>,
+    machine: &Machine,
+) -> Option<ModelConfig> {
+    let path = path(&mut section, place);
+    let config = settings(&mut section, name, path.clone().unwrap_or_default(), machine);
+    section.finish();
+    path.map(|_| config)
+}
+
+/// A model of which only the file is told.
+pub(super) fn with_defaults(name: ModelName, file: PathBuf, machine: &Machine) -> ModelConfig {
+    // An empty table has nothing in it that could be wrong.
+    let problems = Problems::default();
+    settings(&mut Section::new("", Table::new(), &problems), name, file, machine)
+}
+
+fn path(section: &mut Section<'_>, place: Place<'_>) -> Option<PathBuf> {
+    let key = section.key("path");
+    let Some(given) = section.text("path", "the path of a TorchScript file") else {
+        if section.is_sound(&["path"]) {
+            section.problems().missing(&key, "the path of a TorchScript file");
+        }
+        return None;
+    };
+    place.model(&given).map_err(|cause| section.problems().conflict(&key, cause)).ok()
+}
+
+fn settings(
+    section: &mut Section<'_>,
+    name: ModelName,
+    path: PathBuf,
+    machine: &Machine,
+) -> ModelConfig {
+    let config = ModelConfig {
+        name,
+        path,
+        batch_window: section.milliseconds("batch_window_ms", 0.0..=MINUTE_MS, 0.0),
+        max_batch_size: section
+            .size("max_batch_size", MOST_ROWS, " of rows")
+            .unwrap_or(MAX_BATCH_SIZE),
+        max_queue_depth: section
+            .size("max_queue_depth", MOST_REQUESTS, " of requests")
+            .unwrap_or(MAX_QUEUE_DEPTH),
+        request_timeout: section.seconds("request_timeout_s", 0.001..=DAY_S, REQUEST_TIMEOUT_S),
+        batch_timeout: section.seconds("batch_timeout_s", 0.001..=DAY_S, BATCH_TIMEOUT_S),
+        load_timeout: section.seconds("load_timeout_s", 0.001..=DAY_S, LOAD_TIMEOUT_S),
+        required: section.flag("required", false),
+        frame_bytes: section
+            .size("frame_bytes", memory::MOST_FRAME_BYTES, " of bytes")
+            .unwrap_or(FRAME_BYTES),
+        inputs: inputs::read(section),
+        workers: workers::read(section, machine),
+    };
+    check_together(section, &config);
+    config
+}
+
+/// What no setting shows by itself.
+fn check_together(section: &Section<'_>, config: &ModelConfig) {
+    let problems = section.problems();
+    if config.batch_window >= config.request_timeout
+        && section.is_sound(&["batch_window_ms", "request_timeout_s"])
+    {
+        let (window, timeout) = (config.batch_window, config.request_timeout);
+        let cause = format!(
+            "{window:?} is not shorter than request_timeout_s ({timeout:?}): a lone request would expire before it runs"
+        );
+        problems.conflict(&section.key("batch_window_ms"), cause);
+    }
+    if section.is_sound(&["inputs", "max_batch_size", "frame_bytes"]) {
+        if let Err(cause) = memory::check_frames(config) {
+            problems.conflict(&section.key("inputs"), cause);
+        }
+    }
+}

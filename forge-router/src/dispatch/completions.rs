@@ -1,0 +1,129 @@
+//! Serves one worker's doorbell: collects what it completed, answers, and lets the next batch go.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use forge_ipc::PeerViolation;
+use tokio::io::unix::AsyncFd;
+
+use super::failure::{Verdict, judge};
+use super::link::{Finished, WorkerLink, fail_all};
+use super::scatter::Scattered;
+use crate::metrics::ModelMetrics;
+use crate::model::{Pending, Version};
+use crate::readiness;
+use crate::request::{Answer, Phases};
+
+/// The longest sleep without a look at the ring: a wake-up that was missed costs this much.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+
+/// Why a worker is no longer served.
+#[derive(Debug, thiserror::Error)]
+pub enum Ending {
+    #[error("it broke the ring's rules: {0}")]
+    Violation(#[from] PeerViolation),
+    #[error("a batch ran longer than {0:?} (batch_timeout_s)")]
+    Hung(Duration),
+    #[error("its doorbell cannot be waited for: {0}")]
+    Doorbell(#[from] std::io::Error),
+}
+
+/// Answers what the worker completes until it breaks a rule or hangs. Cancel it by dropping.
+pub async fn serve(
+    version: &Version,
+    link: &Arc<WorkerLink>,
+    batch_timeout: Duration,
+    metrics: &ModelMetrics,
+) -> Ending {
+    match serve_doorbell(version, link, batch_timeout, metrics).await {
+        Ok(never) => match never {},
+        Err(ending) => ending,
+    }
+}
+
+async fn serve_doorbell(
+    version: &Version,
+    link: &Arc<WorkerLink>,
+    batch_timeout: Duration,
+    metrics: &ModelMetrics,
+) -> Result<std::convert::Infallible, Ending> {
+    let doorbell = readiness::readable(link.doorbell()?)?;
+    let mut missed_by_worker = 0;
+    loop {
+        let finished = link.collect(Instant::now())?;
+        if finished.is_empty() {
+            if link.prepare_to_sleep() {
+                let was_rung = sleep(&doorbell, link, batch_timeout).await?;
+                if !was_rung && !link.prepare_to_sleep() {
+                    metrics.missed_wake_of_router();
+                }
+            }
+            link.wake_up();
+            let missed = link.missed_wakes();
+            metrics.missed_wakes_of_worker(missed.saturating_sub(missed_by_worker));
+            missed_by_worker = missed;
+            continue;
+        }
+        for batch in finished {
+            version.credit(link);
+            settle(version, batch, metrics);
+        }
+        version.pump();
+    }
+}
+
+/// Waits for the doorbell; `false` when the time passed without it.
+///
+/// The counter of the eventfd is never read: every write makes epoll report it again (tokio
+/// registers edge-triggered), and that saves a system call per wake-up.
+async fn sleep(
+    doorbell: &AsyncFd<OwnedFd>,
+    link: &WorkerLink,
+    batch_timeout: Duration,
+) -> Result<bool, Ending> {
+    let busy = link.busy_since().map(|since| since.elapsed());
+    if busy.is_some_and(|busy| busy >= batch_timeout) {
+        return Err(Ending::Hung(batch_timeout));
+    }
+    let longest = busy.map_or(LONGEST_SLEEP, |busy| LONGEST_SLEEP.min(batch_timeout - busy));
+    match tokio::time::timeout(longest, doorbell.readable()).await {
+        Ok(ready) => {
+            ready?.clear_ready();
+            Ok(true)
+        }
+        Err(_) => Ok(false),
+    }
+}
+
+fn settle(version: &Version, finished: Finished, metrics: &ModelMetrics) {
+    let Finished { batch, submitted, compute, result } = finished;
+    metrics.batch_completed(compute, batch.entries.len());
+    let scattered = match result {
+        Ok(scattered) => scattered,
+        Err((kind, message)) => {
+            return match judge(batch, kind, message, &version.settings().model) {
+                Verdict::RunHalves(halves) => version.run_again(halves),
+                Verdict::Answer(batch, error) => fail_all(batch, &error),
+            };
+        }
+    };
+    for (entry, scattered) in batch.entries.into_iter().zip(scattered) {
+        let queue = submitted.saturating_duration_since(entry.timing.arrived);
+        let phases = Phases { queue, compute };
+        let Pending { inputs, reply, mut memory } = entry.item;
+        drop(inputs);
+        memory.replace(scattered.outputs.iter().map(|output| output.data.len()).sum());
+        let Scattered { outputs, structure } = scattered;
+        // That nobody listens any more is no error.
+        drop(reply.send(Ok(Answer { outputs, structure, phases, memory })));
+    }
+}
+
+/// Answers what an ended worker had completed before it ended.
+pub fn settle_completed(version: &Version, link: &WorkerLink, metrics: &ModelMetrics) {
+    // A ring that breaks the rules now only means that the rest is lost.
+    for finished in link.collect(Instant::now()).unwrap_or_default() {
+        settle(version, finished, metrics);
+    }
+}

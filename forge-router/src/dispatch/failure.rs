@@ -1,0 +1,107 @@
+//! What the failure of a batch means for the requests in it. Pure.
+
+use forge_ipc::FailureKind;
+
+use crate::batching::{Batch, Entry};
+use crate::request::RequestError;
+
+/// What happens to the requests of a failed batch.
+#[derive(Debug)]
+pub enum Verdict<T> {
+    /// Run both halves again: only a request that fails alone is to blame.
+    RunHalves([Batch<T>; 2]),
+    /// Answer every request with this.
+    Answer(Batch<T>, RequestError),
+}
+
+/// Judges a batch that failed as a whole.
+///
+/// A model that throws, memory that runs out and an output that does not fit may each be due to a
+/// few of the requests or to their number, so the batch is halved until one request is alone. An
+/// output of the wrong shape is the model's and the same for all.
+pub fn judge<T>(batch: Batch<T>, kind: FailureKind, message: String, model: &str) -> Verdict<T> {
+    let halving_helps = match kind {
+        FailureKind::Threw | FailureKind::OutOfMemory | FailureKind::OutputTooLarge => true,
+        FailureKind::OutputShape | FailureKind::Engine => false,
+    };
+    if halving_helps && batch.entries.len() > 1 {
+        return Verdict::RunHalves(halve(batch));
+    }
+    let error = match kind {
+        FailureKind::Threw | FailureKind::Engine => RequestError::ModelThrew(message),
+        FailureKind::OutOfMemory => RequestError::OutOfMemory(message),
+        FailureKind::OutputShape => RequestError::OutputShape(message),
+        FailureKind::OutputTooLarge => {
+            RequestError::OutputTooLarge { model: model.to_owned(), cause: message }
+        }
+    };
+    Verdict::Answer(batch, error)
+}
+
+fn halve<T>(batch: Batch<T>) -> [Batch<T>; 2] {
+    let Batch { key, rows: _, mut entries } = batch;
+    let second = entries.split_off(entries.len() / 2);
+    [entries, second].map(|entries| Batch { key: key.clone(), rows: rows(&entries), entries })
+}
+
+fn rows<T>(entries: &[Entry<T>]) -> u32 {
+    entries.iter().map(|entry| entry.rows).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::batching::Timing;
+
+    fn batch(of: usize) -> Batch<usize> {
+        let now = Instant::now();
+        let timing = Timing { arrived: now, deadline: now };
+        let entries = (0..of).map(|item| Entry { rows: 1, timing, item }).collect();
+        Batch { key: [].into(), rows: of as u32, entries }
+    }
+
+    /// Runs the verdicts to their end with a model that fails when `culprit` is in the batch.
+    fn blamed(of: usize, culprit: usize) -> (Vec<usize>, usize) {
+        let (mut to_run, mut blamed, mut runs) = (vec![batch(of)], vec![], 0);
+        while let Some(next) = to_run.pop() {
+            runs += 1;
+            if !next.entries.iter().any(|entry| entry.item == culprit) {
+                continue;
+            }
+            match judge(next, FailureKind::Threw, "no".into(), "m") {
+                Verdict::RunHalves(halves) => to_run.extend(halves),
+                Verdict::Answer(batch, _) => blamed.extend(batch.entries.iter().map(|e| e.item)),
+            }
+        }
+        (blamed, runs)
+    }
+
+    #[test]
+    fn only_the_culprit_is_blamed_after_few_runs() {
+        for of in [1, 2, 3, 7, 32] {
+            for culprit in 0..of {
+                let (blamed, runs) = blamed(of, culprit);
+                assert_eq!(blamed, [culprit], "of {of}");
+                assert!(runs <= 11, "{runs} runs for {of}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_output_of_the_wrong_shape_is_answered_to_all_at_once() {
+        let verdict = judge(batch(8), FailureKind::OutputShape, "output 0 has …".into(), "m");
+        let Verdict::Answer(batch, RequestError::OutputShape(_)) = verdict else { panic!() };
+        assert_eq!(batch.entries.len(), 8);
+    }
+
+    #[test]
+    fn out_of_memory_halves_and_blames_the_model_of_nobody() {
+        let halves = judge(batch(3), FailureKind::OutOfMemory, "oom".into(), "m");
+        let Verdict::RunHalves([first, second]) = halves else { panic!() };
+        assert_eq!((first.rows, second.rows), (1, 2));
+        let alone = judge(batch(1), FailureKind::OutOfMemory, "oom".into(), "m");
+        assert!(matches!(alone, Verdict::Answer(_, RequestError::OutOfMemory(_))));
+    }
+}

@@ -1,0 +1,192 @@
+//! The router's end of one worker's rings, and the batches that are in them.
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use forge_ipc::{BatchId, FailureKind, Outcome, PeerViolation, RouterEnd, TensorMeta};
+use tokio::sync::Notify;
+
+use super::scatter::{self, Scattered};
+use crate::batching::Batch;
+use crate::model::{Pending, answer};
+use crate::request::RequestError;
+
+/// Submits batches to one worker and collects what it completed.
+#[derive(Debug)]
+pub struct WorkerLink {
+    frames: u32,
+    ring: Mutex<Ring>,
+    /// Rung when the last batch in flight came back.
+    idle: Notify,
+}
+
+#[derive(Debug)]
+struct Ring {
+    end: RouterEnd,
+    next_batch: u64,
+    /// Oldest first: a worker completes its batches in order.
+    in_flight: VecDeque<InFlight>,
+    last_completion: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    id: BatchId,
+    submitted: Instant,
+    batch: Batch<Pending>,
+}
+
+/// A batch that came back.
+#[derive(Debug)]
+pub struct Finished {
+    pub batch: Batch<Pending>,
+    pub submitted: Instant,
+    pub compute: Duration,
+    /// An answer per request in the order of the batch, or what went wrong for all of them.
+    pub result: Result<Vec<Scattered>, (FailureKind, String)>,
+}
+
+impl WorkerLink {
+    pub fn new(end: RouterEnd) -> Self {
+        let ring =
+            Ring { next_batch: 1, in_flight: VecDeque::new(), last_completion: None, end };
+        Self { frames: ring.end.geometry().frames, ring: Mutex::new(ring), idle: Notify::new() }
+    }
+
+    /// How many batches may be in the ring: one runs, the others wait.
+    pub fn frames(&self) -> u32 {
+        self.frames
+    }
+
+    /// A descriptor of its own that becomes readable when the worker rings.
+    pub fn doorbell(&self) -> std::io::Result<OwnedFd> {
+        self.ring().end.doorbell().try_clone_to_owned()
+    }
+
+    /// Copies every row to its place in the next frame and hands the frame to the worker. The
+    /// caller holds a credit, so there is a free frame, and cut by bytes, so the rows fit.
+    pub fn submit(&self, batch: Batch<Pending>, now: Instant) {
+        let mut ring = self.ring();
+        match ring.write(&batch) {
+            Ok(id) => ring.in_flight.push_back(InFlight { id, submitted: now, batch }),
+            Err(error) => {
+                drop(ring);
+                fail_all(batch, &error);
+            }
+        }
+    }
+
+    /// Everything the worker completed since the last call.
+    pub fn collect(&self, now: Instant) -> Result<Vec<Finished>, PeerViolation> {
+        let mut ring = self.ring();
+        let mut finished = Vec::new();
+        while let Some(next) = ring.collect_one(now)? {
+            finished.push(next);
+        }
+        if !finished.is_empty() && ring.in_flight.is_empty() {
+            self.idle.notify_one();
+        }
+        Ok(finished)
+    }
+
+    /// Declares that the router will sleep; `false` when something came meanwhile.
+    pub fn prepare_to_sleep(&self) -> bool {
+        self.ring().end.prepare_to_sleep()
+    }
+
+    /// Declares that the router is awake: no doorbell is needed.
+    pub fn wake_up(&self) {
+        self.ring().end.wake_up();
+    }
+
+    /// Since when the worker has been busy with the batch it runs now. The worker starts a batch
+    /// when it is there and the one before is done, so this needs no clock of the worker's.
+    pub fn busy_since(&self) -> Option<Instant> {
+        let ring = self.ring();
+        let oldest = ring.in_flight.front()?;
+        Some(ring.last_completion.map_or(oldest.submitted, |last| last.max(oldest.submitted)))
+    }
+
+    /// Waits until nothing is in flight; somebody else must serve the completions meanwhile.
+    pub async fn idle(&self) {
+        while self.busy_since().is_some() {
+            self.idle.notified().await;
+        }
+    }
+
+    /// How often the worker found a frame without having been woken for it.
+    pub fn missed_wakes(&self) -> u64 {
+        self.ring().end.missed_wakes()
+    }
+
+    /// Takes every batch back after the worker has gone, the oldest first.
+    pub fn abandon(&self) -> Vec<Batch<Pending>> {
+        self.ring().in_flight.drain(..).map(|in_flight| in_flight.batch).collect()
+    }
+
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        // Nothing panics while the ring is held but an allocation; the ring checks itself anyway.
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ring {
+    fn write(&mut self, batch: &Batch<Pending>) -> Result<BatchId, RequestError> {
+        let id = BatchId(self.next_batch);
+        let unexpected = |what: &str| RequestError::WorkerLost(what.to_owned());
+        let Some(mut frame) = self.end.begin(id, batch.rows) else {
+            return Err(unexpected("its ring has no free frame"));
+        };
+        for (index, row) in batch.key.iter().enumerate() {
+            let shape = row.shape.with_rows(u64::from(batch.rows));
+            let Some(shape) = shape else { return Err(unexpected("a batch of too many dimensions")) };
+            let meta = TensorMeta { dtype: row.dtype, shape };
+            let slot = frame.tensor(meta).map_err(|full| unexpected(&full.to_string()))?;
+            let mut offset = 0;
+            for entry in &batch.entries {
+                let bytes = entry.item.inputs.data.get(index).map_or(&[][..], Vec::as_slice);
+                frame.write(slot, offset, bytes).map_err(|full| unexpected(&full.to_string()))?;
+                offset += bytes.len() as u64;
+            }
+        }
+        frame.publish();
+        self.next_batch += 1;
+        Ok(id)
+    }
+
+    fn collect_one(&mut self, now: Instant) -> Result<Option<Finished>, PeerViolation> {
+        let Some(completion) = self.end.next_completion()? else { return Ok(None) };
+        // `next_completion` has checked that this is the oldest batch in flight.
+        let Some(oldest) = self.in_flight.pop_front() else { return Ok(None) };
+        debug_assert_eq!(oldest.id, completion.batch());
+        let compute = Duration::from_nanos(completion.compute_nanos());
+        let result = match completion.outcome() {
+            Outcome::Done { outputs, structure } => {
+                scatter::scatter(&completion, outputs, structure, &oldest.batch)
+            }
+            Outcome::Failed { kind, message } => Ok(Err((*kind, message.clone()))),
+        };
+        match result {
+            Ok(result) => {
+                completion.release();
+                self.last_completion = Some(now);
+                let InFlight { batch, submitted, .. } = oldest;
+                Ok(Some(Finished { batch, submitted, compute, result }))
+            }
+            Err(violation) => {
+                drop(completion);
+                self.in_flight.push_front(oldest);
+                Err(violation)
+            }
+        }
+    }
+}
+
+/// Answers every request of a batch with the same error.
+pub(super) fn fail_all(batch: Batch<Pending>, error: &RequestError) {
+    for entry in batch.entries {
+        answer(entry.item, Err(error.clone()));
+    }
+}

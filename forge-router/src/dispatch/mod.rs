@@ -1,0 +1,15 @@
+//! The way of a batch to its worker and back: rings, completions, and what a failure means.
+//!
+//! ```text
+//! Version::pump ─► WorkerLink::submit ─► ring ─► worker
+//!        ▲                                          │ doorbell
+//!        └── credit ◄── completions::serve ◄── ring ◄┘
+//! ```
+
+mod completions;
+mod failure;
+mod link;
+mod scatter;
+
+pub use completions::{serve, settle_completed};
+pub use link::WorkerLink;

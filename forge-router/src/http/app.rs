@@ -1,0 +1,87 @@
+//! What every request handler may reach.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+use super::cors::Cors;
+use super::request_id::RequestIds;
+use crate::logging::FailureLog;
+use crate::memory_budget::MemoryBudget;
+use crate::metrics::Metrics;
+use crate::model::Registry;
+
+/// The bounds of the front.
+#[derive(Clone, Debug)]
+pub struct HttpSettings {
+    pub max_body_bytes: usize,
+    /// The longest pause within a body.
+    pub body_timeout: Duration,
+    /// The longest time for a request's head, and for which an idle connection is kept.
+    pub header_timeout: Duration,
+    pub cors_origins: Vec<String>,
+    pub access_log: bool,
+}
+
+/// The composition root hands one of these to the front.
+#[derive(Debug)]
+pub struct App {
+    pub(super) registry: Arc<Registry>,
+    pub(super) budget: Arc<MemoryBudget>,
+    pub(super) metrics: Metrics,
+    pub(super) settings: HttpSettings,
+    pub(super) cors: Cors,
+    pub(super) request_ids: RequestIds,
+    pub(super) failures: FailureLog,
+    phase: AtomicU8,
+}
+
+/// Where the server is in its life, as its readiness shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Phase {
+    /// Some model has not been ready yet.
+    Loading = 0,
+    Serving = 1,
+    /// It ends once everything admitted is answered.
+    Draining = 2,
+}
+
+impl App {
+    pub fn new(
+        registry: Arc<Registry>,
+        budget: Arc<MemoryBudget>,
+        metrics: Metrics,
+        settings: HttpSettings,
+    ) -> Arc<Self> {
+        let cors = Cors::new(&settings.cors_origins);
+        Arc::new(Self {
+            registry,
+            budget,
+            metrics,
+            settings,
+            cors,
+            request_ids: RequestIds::new(Instant::now()),
+            failures: FailureLog::new(),
+            phase: AtomicU8::new(Phase::Loading as u8),
+        })
+    }
+
+    /// Shows the phase to whoever asks for readiness.
+    pub fn enter(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    pub fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Relaxed) {
+            0 => Phase::Loading,
+            1 => Phase::Serving,
+            _ => Phase::Draining,
+        }
+    }
+
+    /// Tells of failures that were held back; for the end of the process.
+    pub fn report_suppressed_failures(&self) {
+        self.failures.report_suppressed();
+    }
+}

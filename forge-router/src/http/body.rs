@@ -1,0 +1,143 @@
+//! Reads a request's body within its bounds of size, memory and time; drains one that is refused.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+
+use super::error::HttpError;
+use crate::memory_budget::Reservation;
+use crate::request::RequestError;
+
+/// A body slower than this on the whole, past its first `body_timeout`, is given up: its memory is
+/// reserved as long as it comes.
+const SLOWEST_BYTES_PER_SECOND: u64 = 16 * 1024;
+
+/// How much of a refused body is still read, so that its sender comes to read the refusal.
+const DRAINED_BYTES: usize = 1024 * 1024;
+const DRAINED_TIME: Duration = Duration::from_millis(100);
+
+/// The bounds of a body.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    pub max_bytes: usize,
+    /// The longest pause between two pieces.
+    pub timeout: Duration,
+    /// What the memory bound is, for the message.
+    pub budget: usize,
+}
+
+/// The whole body in one piece. Its bytes are reserved in `memory` before they are held.
+pub async fn read(
+    body: &mut Incoming,
+    bounds: Bounds,
+    memory: &mut Reservation,
+) -> Result<Bytes, HttpError> {
+    let announced = body.size_hint().exact().map(usize::try_from);
+    match announced {
+        Some(Ok(length)) if length <= bounds.max_bytes => {
+            reserve(memory, length, bounds)?;
+            read_announced(body, length, bounds).await
+        }
+        Some(_) => Err(HttpError::BodyTooLarge { limit: bounds.max_bytes }),
+        None => read_chunked(body, bounds, memory).await,
+    }
+}
+
+/// Reads what is left of a refused body: up to 1 MiB or for 100 ms. `false` when more would come,
+/// so that the connection cannot be used again.
+pub async fn drain(body: &mut Incoming) -> bool {
+    let drain = async {
+        let mut drained = 0;
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else { return false };
+            drained += frame.data_ref().map_or(0, Bytes::len);
+            if drained > DRAINED_BYTES {
+                return false;
+            }
+        }
+        true
+    };
+    tokio::time::timeout(DRAINED_TIME, drain).await.unwrap_or(false)
+}
+
+async fn read_announced(
+    body: &mut Incoming,
+    length: usize,
+    bounds: Bounds,
+) -> Result<Bytes, HttpError> {
+    let mut pace = Pace::new(bounds.timeout);
+    let Some(first) = pace.next(body).await? else { return Ok(Bytes::new()) };
+    if first.len() == length {
+        return Ok(first);
+    }
+    // One buffer of the announced size: hyper's pieces may each hold a larger one alive.
+    let mut whole = Vec::with_capacity(length);
+    whole.extend_from_slice(&first);
+    while let Some(piece) = pace.next(body).await? {
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.into())
+}
+
+async fn read_chunked(
+    body: &mut Incoming,
+    bounds: Bounds,
+    memory: &mut Reservation,
+) -> Result<Bytes, HttpError> {
+    let mut pace = Pace::new(bounds.timeout);
+    let mut whole: Vec<u8> = Vec::new();
+    while let Some(piece) = pace.next(body).await? {
+        let needed = whole.len() + piece.len();
+        if needed > bounds.max_bytes {
+            return Err(HttpError::BodyTooLarge { limit: bounds.max_bytes });
+        }
+        if needed > whole.capacity() {
+            let capacity = needed.max(whole.capacity() * 2).min(bounds.max_bytes);
+            // While the buffer moves, both the old and the new one are held.
+            reserve(memory, capacity, bounds)?;
+            let before = whole.capacity();
+            whole.reserve_exact(capacity - whole.len());
+            memory.shrink(before);
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.into())
+}
+
+fn reserve(memory: &mut Reservation, bytes: usize, bounds: Bounds) -> Result<(), HttpError> {
+    if memory.grow(bytes) {
+        return Ok(());
+    }
+    Err(RequestError::MemoryFull { limit: bounds.budget }.into())
+}
+
+/// Sees that a body comes fast enough, piece by piece and on the whole.
+struct Pace {
+    timeout: Duration,
+    started: Instant,
+    received: u64,
+}
+
+impl Pace {
+    fn new(timeout: Duration) -> Self {
+        Self { timeout, started: Instant::now(), received: 0 }
+    }
+
+    async fn next(&mut self, body: &mut Incoming) -> Result<Option<Bytes>, HttpError> {
+        loop {
+            let too_slow = |_| HttpError::BodyTooSlow(self.timeout);
+            let frame = tokio::time::timeout(self.timeout, body.frame()).await.map_err(too_slow)?;
+            let Some(frame) = frame else { return Ok(None) };
+            // Trailers are no part of the body.
+            let Ok(piece) = frame.map_err(HttpError::BodyBroken)?.into_data() else { continue };
+            self.received += piece.len() as u64;
+            let allowed = Duration::from_secs(self.received / SLOWEST_BYTES_PER_SECOND);
+            if self.started.elapsed() > self.timeout + allowed {
+                return Err(HttpError::BodyTooSlow(self.timeout));
+            }
+            return Ok(Some(piece));
+        }
+    }
+}

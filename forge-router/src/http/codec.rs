@@ -1,0 +1,139 @@
+//! Between `/v1`'s JSON and the core's requests and answers; large ones beside the event loop.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::header::HeaderValue;
+
+use super::error::HttpError;
+use super::reply::{self, Reply};
+use super::request_id::as_text;
+use crate::json::{self, Form};
+use crate::memory_budget::Reservation;
+use crate::model::{Interface, Model, NamedInput, Version};
+use crate::request::{Answer, Inputs};
+use crate::tensor::{Dtype, TensorMeta};
+
+/// Bodies and outputs larger than this take longer than the other requests should wait.
+const LARGE: usize = 256 * 1024;
+
+/// A body that was understood and accepted.
+pub struct Decoded {
+    pub inputs: Inputs,
+    pub form: Form,
+    /// Of the tensors alone; the body's is given back.
+    pub memory: Reservation,
+}
+
+/// What an answer needs beside its outputs.
+pub struct Head {
+    pub model: Arc<Model>,
+    pub id: HeaderValue,
+    pub began: Instant,
+    pub form: Form,
+}
+
+/// The body as the model's inputs. `memory` holds the body's bytes and comes to hold the tensors'.
+pub async fn decode(
+    version: &Arc<Version>,
+    body: Bytes,
+    memory: Reservation,
+) -> Result<Decoded, HttpError> {
+    if body.len() <= LARGE {
+        return decode_now(version.interface(), body, memory);
+    }
+    let version = Arc::clone(version);
+    aside(move || decode_now(version.interface(), body, memory)).await?
+}
+
+/// The answer as a body of JSON, and its length.
+pub async fn encode(answer: Answer, head: Head) -> Result<(Reply, usize), HttpError> {
+    let is_large = answer.memory.bytes() > LARGE;
+    let counted = match is_large {
+        true => aside(move || encode_now(answer, &head)).await?,
+        false => encode_now(answer, &head),
+    };
+    let length = counted.body.len();
+    let body = if is_large { Bytes::from_owner(counted) } else { counted.body.into() };
+    Ok((reply::json(StatusCode::OK, body), length))
+}
+
+fn decode_now(
+    interface: &Interface,
+    body: Bytes,
+    mut memory: Reservation,
+) -> Result<Decoded, HttpError> {
+    let options = json::DecodeOptions {
+        limits: json::Limits::default(),
+        declared: &Declared(interface),
+        budget: &mut Budget(&mut memory),
+    };
+    let decoded = json::decode(&body, options)?;
+    let name = |(name, tensor): (Option<String>, json::DecodedTensor)| NamedInput {
+        name,
+        row: TensorMeta { dtype: tensor.dtype, shape: tensor.shape },
+        data: tensor.data,
+    };
+    let inputs = interface.accept(decoded.inputs.into_iter().map(name).collect())?;
+    drop(body);
+    memory.replace(inputs.data.iter().map(Vec::len).sum());
+    Ok(Decoded { inputs, form: decoded.form, memory })
+}
+
+fn encode_now(answer: Answer, head: &Head) -> Counted {
+    let Answer { outputs, structure, mut memory, .. } = answer;
+    let mut body = Vec::new();
+    let json_head = json::ResponseHead {
+        model: head.model.name.as_str(),
+        request_id: as_text(&head.id),
+        latency: head.began.elapsed(),
+        form: head.form,
+    };
+    json::write_response(&mut body, json_head, &structure, &mut |body, leaf| {
+        if let Some(output) = outputs.get(leaf) {
+            json::write_tensor(body, output.row.dtype, &output.row.shape, &output.data);
+        }
+    });
+    drop(outputs);
+    memory.replace(body.len());
+    Counted { body, memory }
+}
+
+/// Runs `work` beside the event loop.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, HttpError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| HttpError::Internal(error.to_string()))
+}
+
+/// A body that stays counted until its client has read it.
+struct Counted {
+    body: Vec<u8>,
+    #[expect(dead_code, reason = "held for its drop")]
+    memory: Reservation,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+struct Declared<'a>(&'a Interface);
+
+impl json::Declared for Declared<'_> {
+    fn dtype(&self, name: Option<&str>) -> Option<Dtype> {
+        self.0.declared_dtype(name)
+    }
+}
+
+struct Budget<'a>(&'a mut Reservation);
+
+impl json::Budget for Budget<'_> {
+    fn reserve(&mut self, bytes: usize) -> bool {
+        self.0.grow(bytes)
+    }
+}

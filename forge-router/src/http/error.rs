@@ -1,0 +1,37 @@
+//! Everything a client may be told instead of an answer.
+
+use std::time::Duration;
+
+use hyper::Method;
+
+use crate::json::DecodeError;
+use crate::request::RequestError;
+
+/// Why a request was not answered as asked. `status.rs` maps each to its status.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    #[error("Model '{name}' not found. Registered: [{}]", quoted(.registered))]
+    UnknownModel { name: String, registered: Vec<String> },
+    #[error("there is no {path}")]
+    NoRoute { path: String },
+    #[error("{path} takes {allow}, not {method}")]
+    WrongMethod { path: String, method: Method, allow: &'static str },
+    #[error("the body is larger than {limit} bytes (server.max_body_bytes)")]
+    BodyTooLarge { limit: usize },
+    #[error("the body came too slowly: more than {0:?} without enough of it")]
+    BodyTooSlow(Duration),
+    #[error("the body ended early: {0}")]
+    BodyBroken(hyper::Error),
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// A bug of Forge's.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+/// Names as the original listed them.
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,27 @@
+//! The HTTP front: connections, routes, and the way of a request from bytes to bytes.
+//!
+//! ```text
+//! listener ─► connection ─► routes ─► predict: body ─► json::decode ─► Admitted::run ─► json
+//!                              └────► health, models, metrics
+//! ```
+//!
+//! It knows models by their public face only ([`crate::model`]): never workers, rings or the
+//! supervisor. Every status code is decided in `status.rs`.
+
+mod app;
+mod body;
+mod codec;
+mod connection;
+mod cors;
+mod error;
+mod health;
+mod listener;
+mod models;
+mod predict;
+mod reply;
+mod request_id;
+mod routes;
+mod status;
+
+pub use app::{App, HttpSettings, Phase};
+pub use listener::{BindError, Listener};

@@ -1,0 +1,112 @@
+//! `GET /v1/models` and `GET /v1/models/{model}`.
+
+use hyper::StatusCode;
+
+use super::app::App;
+use super::error::HttpError;
+use super::reply::{self, Reply};
+use crate::json::write_string;
+use crate::model::{Model, Version};
+
+/// Every model by name, as the original listed them: `queue_depth` and `status`.
+pub fn list(app: &App) -> Reply {
+    let mut body = Vec::new();
+    write_all(app, &mut body);
+    reply::fresh(reply::json(StatusCode::OK, body))
+}
+
+/// One model with its inputs, its batching and its workers.
+pub fn show(app: &App, name: &str) -> Result<Reply, HttpError> {
+    let model = find(app, name)?;
+    let mut body = Vec::new();
+    body.extend_from_slice(b"{\"name\":");
+    write_string(&mut body, model.name.as_str());
+    body.push(b',');
+    write_summary(model, &mut body);
+    if let Some(version) = model.version() {
+        body.extend_from_slice(format!(",\"version\":{}", version.settings().id).as_bytes());
+        write_inputs(&version, &mut body);
+    }
+    let config = &model.config;
+    body.extend_from_slice(
+        format!(
+            ",\"batching\":{{\"max_batch_size\":{},\"batch_window_ms\":{},\"max_queue_depth\":{},\
+             \"request_timeout_s\":{}}}",
+            config.max_batch_size,
+            config.batch_window.as_secs_f64() * 1000.0,
+            config.max_queue_depth,
+            config.request_timeout.as_secs_f64(),
+        )
+        .as_bytes(),
+    );
+    body.extend_from_slice(b",\"workers\":[");
+    write_list(&mut body, model.status().workers.iter(), |body, state| write_string(body, state));
+    body.extend_from_slice(b"]}");
+    Ok(reply::fresh(reply::json(StatusCode::OK, body)))
+}
+
+/// The model of that name, or the error that lists the names there are.
+pub fn find<'a>(app: &'a App, name: &str) -> Result<&'a std::sync::Arc<Model>, HttpError> {
+    app.registry.find(name).ok_or_else(|| HttpError::UnknownModel {
+        name: name.to_owned(),
+        registered: app.registry.names().into_iter().map(str::to_owned).collect(),
+    })
+}
+
+/// `{"<name>": {"queue_depth": …, "status": …}, …}`
+pub fn write_all(app: &App, body: &mut Vec<u8>) {
+    body.push(b'{');
+    write_list(body, app.registry.models(), |body, model| {
+        write_string(body, model.name.as_str());
+        body.extend_from_slice(b":{");
+        write_summary(model, body);
+        body.push(b'}');
+    });
+    body.push(b'}');
+}
+
+fn write_summary(model: &Model, body: &mut Vec<u8>) {
+    let status = model.status();
+    let waiting = model.version().map_or(0, |version| version.waiting());
+    body.extend_from_slice(format!("\"queue_depth\":{waiting},\"status\":").as_bytes());
+    write_string(body, status.state.name());
+    if let Some(cause) = &status.cause {
+        body.extend_from_slice(b",\"cause\":");
+        write_string(body, cause);
+    }
+}
+
+fn write_inputs(version: &Version, body: &mut Vec<u8>) {
+    body.extend_from_slice(b",\"inputs\":[");
+    write_list(body, version.interface().declared(), |body, (name, declared)| {
+        body.extend_from_slice(b"{\"name\":");
+        write_string(body, name);
+        match declared {
+            None => body.extend_from_slice(b",\"dtype\":null,\"shape\":null}"),
+            Some(declared) => {
+                body.extend_from_slice(b",\"dtype\":");
+                write_string(body, declared.dtype.name());
+                body.extend_from_slice(b",\"shape\":[");
+                write_list(body, declared.shape.iter(), |body, dim| {
+                    let dim = dim.map_or("-1".to_owned(), |dim| dim.to_string());
+                    body.extend_from_slice(dim.as_bytes());
+                });
+                body.extend_from_slice(b"]}");
+            }
+        }
+    });
+    body.push(b']');
+}
+
+fn write_list<T>(
+    body: &mut Vec<u8>,
+    items: impl Iterator<Item = T>,
+    mut write: impl FnMut(&mut Vec<u8>, T),
+) {
+    for (index, item) in items.enumerate() {
+        if index > 0 {
+            body.push(b',');
+        }
+        write(body, item);
+    }
+}

@@ -1,0 +1,128 @@
+//! `POST /v1/{model}/predict`: from the body's bytes to the answer's.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hyper::body::Incoming;
+use hyper::header::HeaderValue;
+use hyper::http::request::Parts;
+
+use super::app::App;
+use super::error::HttpError;
+use super::reply::Reply;
+use super::request_id::as_text;
+use super::{body, codec, models, routes, status};
+use crate::logging::Failure;
+use crate::metrics::{Outcome, RequestRecord};
+use crate::model::{Expired, Model};
+use crate::request::RequestError;
+
+/// Status of requests whose client hung up, as nginx logs them.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// Answers a prediction, or says why not.
+pub async fn answer(
+    app: &Arc<App>,
+    parts: &Parts,
+    mut body: Incoming,
+    name: &str,
+    id: &HeaderValue,
+) -> Reply {
+    let began = Instant::now();
+    let model = match models::find(app, name) {
+        Ok(model) => model,
+        Err(error) => return routes::refuse(app, parts, &mut body, &error, name, id).await,
+    };
+    let watched = Watched { app, name, id, record: Some(model.metrics.received()) };
+    match predict(app, model, &mut body, began, id).await {
+        Ok(reply) => {
+            watched.finish(Outcome::Success, began.elapsed());
+            reply
+        }
+        Err(error) => {
+            watched.finish(status::outcome(&error), began.elapsed());
+            routes::refuse(app, parts, &mut body, &error, name, id).await
+        }
+    }
+}
+
+async fn predict(
+    app: &Arc<App>,
+    model: &Arc<Model>,
+    body: &mut Incoming,
+    began: Instant,
+    id: &HeaderValue,
+) -> Result<Reply, HttpError> {
+    let version = model.version().ok_or_else(|| RequestError::NotReady {
+        model: model.name.to_string(),
+        state: model.status().state.name().to_owned(),
+    })?;
+    if version.is_full() {
+        // Refused before its body is read; whoever passes here is still counted by `admit`.
+        return Err(RequestError::QueueFull { limit: version.settings().max_queue_depth }.into());
+    }
+    let mut memory = app.budget.reservation();
+    let bounds = body::Bounds {
+        max_bytes: app.settings.max_body_bytes,
+        timeout: app.settings.body_timeout,
+        budget: app.budget.limit(),
+    };
+    let bytes = body::read(body, bounds, &mut memory).await?;
+    model.metrics.request_bytes(bytes.len() as u64);
+
+    let admitted = version.admit()?;
+    let deadline = Instant::now() + model.config.request_timeout;
+    let decoding = Instant::now();
+    let codec::Decoded { inputs, form, memory } = codec::decode(&version, bytes, memory).await?;
+    model.metrics.decoded(decoding.elapsed());
+    let answer = match admitted.run(inputs, deadline, memory).await {
+        Ok(reply) => reply?,
+        Err(Expired) => return Err(expired(model, id).into()),
+    };
+    model.metrics.waited(answer.phases.queue);
+    let encoding = Instant::now();
+    let head = codec::Head { model: Arc::clone(model), id: id.clone(), began, form };
+    let (reply, bytes) = codec::encode(answer, head).await?;
+    model.metrics.encoded(encoding.elapsed());
+    model.metrics.response_bytes(bytes as u64);
+    Ok(reply)
+}
+
+fn expired(model: &Model, id: &HeaderValue) -> RequestError {
+    model.metrics.expired_in_queue();
+    RequestError::Expired {
+        id: as_text(id).to_owned(),
+        seconds: model.config.request_timeout.as_secs_f64(),
+    }
+}
+
+/// Counts the outcome of a request, also when its future is dropped because the client hung up.
+struct Watched<'a> {
+    app: &'a App,
+    name: &'a str,
+    id: &'a HeaderValue,
+    record: Option<RequestRecord>,
+}
+
+impl Watched<'_> {
+    fn finish(mut self, outcome: Outcome, latency: Duration) {
+        if let Some(record) = self.record.take() {
+            record.finish(outcome, latency);
+        }
+    }
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        // Dropping the record counts the request as cancelled.
+        if self.record.take().is_some() {
+            let failure = Failure {
+                request_id: as_text(self.id),
+                model: self.name,
+                status: CLIENT_CLOSED_REQUEST,
+                cause: "the client hung up",
+            };
+            self.app.failures.record(&failure, Instant::now());
+        }
+    }
+}

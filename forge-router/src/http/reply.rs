@@ -1,0 +1,74 @@
+//! Builds answers.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
+};
+use hyper::{Response, StatusCode};
+
+use super::error::HttpError;
+use super::request_id::X_REQUEST_ID;
+use super::status::{retry_after, status};
+use crate::json;
+
+/// What every handler gives back.
+pub type Reply = Response<Full<Bytes>>;
+
+/// An answer in JSON.
+pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
+    with_type(status, HeaderValue::from_static("application/json"), body)
+}
+
+/// An answer of the given content type.
+pub fn with_type(status: StatusCode, content_type: HeaderValue, body: impl Into<Bytes>) -> Reply {
+    let mut reply = Response::new(Full::new(body.into()));
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(CONTENT_TYPE, content_type);
+    reply
+}
+
+/// An answer without a body.
+pub fn empty(status: StatusCode) -> Reply {
+    let mut reply = Response::new(Full::default());
+    *reply.status_mut() = status;
+    reply
+}
+
+/// `{"detail": …}` with the error's status.
+pub fn error(error: &HttpError) -> Reply {
+    let status = status(error);
+    let mut body = b"{\"detail\":".to_vec();
+    json::write_string(&mut body, &error.to_string());
+    body.push(b'}');
+    let mut reply = json(status, body);
+    if let Some(seconds) = retry_after(status) {
+        reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(seconds));
+    }
+    if let HttpError::WrongMethod { allow, .. } = error {
+        reply.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    }
+    reply
+}
+
+/// Names the request the answer belongs to.
+pub fn named(mut reply: Reply, id: HeaderValue) -> Reply {
+    reply.headers_mut().insert(X_REQUEST_ID, id);
+    reply
+}
+
+/// The connection ends with this answer.
+pub fn last(mut reply: Reply) -> Reply {
+    insert(&mut reply, CONNECTION, "close");
+    reply
+}
+
+/// No cache may keep this answer: it tells of this very moment.
+pub fn fresh(mut reply: Reply) -> Reply {
+    insert(&mut reply, CACHE_CONTROL, "no-store");
+    reply
+}
+
+fn insert(reply: &mut Reply, name: HeaderName, value: &'static str) {
+    reply.headers_mut().insert(name, HeaderValue::from_static(value));
+}

@@ -1,0 +1,162 @@
+//! Which path and method lead where.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use hyper::body::Incoming;
+use hyper::header::{EXPECT, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, StatusCode};
+use tracing::info;
+
+use super::app::App;
+use super::error::HttpError;
+use super::reply::{self, Reply};
+use super::request_id::as_text;
+use super::{body, health, models, predict};
+use crate::logging::Failure;
+use crate::metrics;
+
+/// Where a path leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Route<'a> {
+    Predict { model: &'a str },
+    Models,
+    Model { name: &'a str },
+    Metrics,
+    Health,
+    Live,
+    Ready,
+}
+
+/// Answers one request; whatever happens, the answer carries the request's id.
+pub async fn answer(app: Arc<App>, request: Request<Incoming>) -> Reply {
+    let began = Instant::now();
+    let (parts, body) = request.into_parts();
+    let id = app.request_ids.of(&parts.headers);
+    let mut reply = dispatch(&app, &parts, body, &id).await;
+    if parts.uri.path().starts_with("/v1/") {
+        app.cors.allow(&parts.headers, reply.headers_mut());
+    }
+    if app.settings.access_log {
+        let (method, path, status) = (&parts.method, parts.uri.path(), reply.status().as_u16());
+        let duration_ms = began.elapsed().as_secs_f64() * 1000.0;
+        info!(id = as_text(&id), %method, path, status, duration_ms, "request");
+    }
+    reply::named(reply, id)
+}
+
+async fn dispatch(app: &Arc<App>, parts: &Parts, mut body: Incoming, id: &HeaderValue) -> Reply {
+    let route = match route(parts) {
+        Ok(Some(Route::Predict { model })) => {
+            return predict::answer(app, parts, body, model, id).await;
+        }
+        Ok(route) => route,
+        Err(error) => return refuse(app, parts, &mut body, &error, "", id).await,
+    };
+    match route {
+        None | Some(Route::Predict { .. }) => {
+            let mut reply = reply::empty(StatusCode::NO_CONTENT);
+            app.cors.preflight(&parts.headers, reply.headers_mut());
+            reply
+        }
+        Some(Route::Models) => models::list(app),
+        Some(Route::Model { name }) => match models::show(app, name) {
+            Ok(reply) => reply,
+            Err(error) => refuse(app, parts, &mut body, &error, name, id).await,
+        },
+        Some(Route::Metrics) => {
+            app.metrics.set_inflight_bytes(app.budget.used());
+            let content_type = HeaderValue::from_static(metrics::CONTENT_TYPE);
+            reply::with_type(StatusCode::OK, content_type, app.metrics.render())
+        }
+        Some(Route::Health) => health::health(app),
+        Some(Route::Live) => health::live(),
+        Some(Route::Ready) => health::ready(app),
+    }
+}
+
+/// Answers with an error, after the client has been let to finish sending where that is short.
+pub(super) async fn refuse(
+    app: &App,
+    parts: &Parts,
+    body: &mut Incoming,
+    error: &HttpError,
+    model: &str,
+    id: &HeaderValue,
+) -> Reply {
+    let reply = reply::error(error);
+    let cause = error.to_string();
+    let status = reply.status().as_u16();
+    let failure = Failure { request_id: as_text(id), model, status, cause: &cause };
+    app.failures.record(&failure, Instant::now());
+    // Whoever waits for "100 Continue" sends nothing once it reads the refusal instead.
+    let waits_for_leave = parts.headers.contains_key(EXPECT);
+    if hyper::body::Body::is_end_stream(body) || (!waits_for_leave && body::drain(body).await) {
+        reply
+    } else {
+        reply::last(reply)
+    }
+}
+
+/// `Ok(None)` for a preflight of a known `/v1` path.
+fn route(parts: &Parts) -> Result<Option<Route<'_>>, HttpError> {
+    let path = parts.uri.path();
+    let Some(route) = find(path) else {
+        return Err(HttpError::NoRoute { path: path.to_owned() });
+    };
+    let is_v1 = matches!(route, Route::Predict { .. } | Route::Models | Route::Model { .. });
+    let allow = match route {
+        Route::Predict { .. } => "POST",
+        _ => "GET, HEAD",
+    };
+    match &parts.method {
+        &Method::OPTIONS if is_v1 => Ok(None),
+        &Method::POST if allow == "POST" => Ok(Some(route)),
+        &Method::GET | &Method::HEAD if allow != "POST" => Ok(Some(route)),
+        method => {
+            Err(HttpError::WrongMethod { path: path.to_owned(), method: method.clone(), allow })
+        }
+    }
+}
+
+fn find(path: &str) -> Option<Route<'_>> {
+    let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+    Some(match segments.as_slice() {
+        ["v1", "models"] => Route::Models,
+        ["v1", "models", name] if !name.is_empty() && *name != "predict" => Route::Model { name },
+        ["v1", model, "predict"] if !model.is_empty() => Route::Predict { model },
+        ["metrics"] => Route::Metrics,
+        ["health"] => Route::Health,
+        ["health", "live"] => Route::Live,
+        ["health", "ready"] => Route::Ready,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lead_where_the_reference_says() {
+        for (path, expected) in [
+            ("/v1/dummy/predict", Some(Route::Predict { model: "dummy" })),
+            ("/v1/models", Some(Route::Models)),
+            ("/v1/models/dummy", Some(Route::Model { name: "dummy" })),
+            ("/v1/models/predict", Some(Route::Predict { model: "models" })),
+            ("/metrics", Some(Route::Metrics)),
+            ("/health", Some(Route::Health)),
+            ("/health/live", Some(Route::Live)),
+            ("/health/ready", Some(Route::Ready)),
+            ("/", None),
+            ("", None),
+            ("/v1//predict", None),
+            ("/v1/dummy/predict/", None),
+            ("/v1/dummy/reload", None),
+            ("/v2", None),
+        ] {
+            assert_eq!(find(path), expected, "{path}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The only place where a status code is decided.
+
+use hyper::StatusCode;
+
+use super::error::HttpError;
+use crate::json::DecodeError;
+use crate::metrics::Outcome;
+use crate::request::RequestError;
+
+/// The status of an error.
+pub fn status(error: &HttpError) -> StatusCode {
+    match error {
+        HttpError::UnknownModel { .. } | HttpError::NoRoute { .. } => StatusCode::NOT_FOUND,
+        HttpError::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
+        HttpError::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        HttpError::BodyTooSlow(_) => StatusCode::REQUEST_TIMEOUT,
+        HttpError::BodyBroken(_) => StatusCode::BAD_REQUEST,
+        HttpError::Decode(DecodeError::Memory { .. }) => StatusCode::SERVICE_UNAVAILABLE,
+        HttpError::Decode(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        HttpError::Request(error) => status_of_request(error),
+        HttpError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn status_of_request(error: &RequestError) -> StatusCode {
+    match error {
+        RequestError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        RequestError::RowTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        RequestError::NotReady { .. }
+        | RequestError::QueueFull { .. }
+        | RequestError::MemoryFull { .. }
+        | RequestError::OutOfMemory(_)
+        | RequestError::WorkerLost(_) => StatusCode::SERVICE_UNAVAILABLE,
+        RequestError::Expired { .. } => StatusCode::GATEWAY_TIMEOUT,
+        RequestError::ModelThrew(_)
+        | RequestError::OutputShape(_)
+        | RequestError::OutputTooLarge { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// Seconds after which a refused client may come again; `None` where that would not help.
+pub fn retry_after(status: StatusCode) -> Option<&'static str> {
+    (status == StatusCode::SERVICE_UNAVAILABLE).then_some("1")
+}
+
+/// What the error counts as.
+pub fn outcome(error: &HttpError) -> Outcome {
+    match error {
+        HttpError::Request(RequestError::Expired { .. }) => Outcome::Timeout,
+        HttpError::Request(
+            RequestError::NotReady { .. }
+            | RequestError::QueueFull { .. }
+            | RequestError::MemoryFull { .. },
+        ) => Outcome::Rejected,
+        HttpError::Decode(DecodeError::Memory { .. }) => Outcome::Rejected,
+        HttpError::BodyBroken(_) => Outcome::Cancelled,
+        _ => Outcome::Error,
+    }
+}

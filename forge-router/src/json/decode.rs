@@ -1,0 +1,221 @@
+//! The body of a predict request: which of its members are ours.
+
+use std::fmt;
+
+use super::cursor::{Cursor, Text, kind_of};
+use super::error::DecodeError;
+use super::field::Field;
+use super::skip::skip_value;
+use super::tensor::Label;
+use crate::tensor::{Dtype, MAX_TENSORS, Shape};
+
+/// What a body is decoded with.
+pub struct DecodeOptions<'a> {
+    pub limits: Limits,
+    pub declared: &'a dyn Declared,
+    pub budget: &'a mut dyn Budget,
+}
+
+/// How much a body may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Levels of arrays and objects within ignored values, at most 128.
+    pub max_depth: usize,
+    /// Elements of one tensor.
+    pub max_elements: usize,
+}
+
+/// What the model's configuration says of its inputs.
+pub trait Declared {
+    /// The dtype of an input; `None` as the name is the one of `input`.
+    fn dtype(&self, name: Option<&str>) -> Option<Dtype>;
+}
+
+/// Where memory is asked for before it is allocated.
+pub trait Budget {
+    /// Takes `bytes` more; `false` refuses them. At least the bytes of all tensors are taken.
+    fn reserve(&mut self, bytes: usize) -> bool;
+}
+
+/// A body that was understood.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decoded {
+    /// In the body's order, each with its name if it has one.
+    pub inputs: Vec<(Option<String>, DecodedTensor)>,
+    pub form: Form,
+}
+
+/// How the inputs were given, which is how the outputs are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// As `input`.
+    Single,
+    /// As `inputs`.
+    Named,
+}
+
+/// One input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DecodedTensor {
+    pub dtype: Dtype,
+    /// Of one row: without a batch dimension.
+    pub shape: Shape,
+    /// The elements, little-endian, last dimension fastest.
+    pub data: Vec<u8>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_depth: 128, max_elements: usize::MAX }
+    }
+}
+
+/// Reads `{"input": …, "dtype": …}` or `{"inputs": {name: … or {"data": …, "dtype": …}}}`.
+///
+/// Other members are checked to be JSON and ignored. A tensor's dtype is the given one, else the declared one, else
+/// float32.
+///
+/// # Errors
+/// All of [`DecodeError`]; the first one in the order of the body, but for a number that the dtype cannot hold, which
+/// is known only once the dtype is.
+pub fn decode(body: &[u8], mut options: DecodeOptions<'_>) -> Result<Decoded, DecodeError> {
+    let mut cursor = Cursor::new(body);
+    check_start(&mut cursor)?;
+    let mut single = Field::new(None);
+    let mut named = None;
+    cursor.members(|cursor, key| {
+        if key.is("input") {
+            single.read_data(cursor, key, &mut options)
+        } else if key.is("dtype") {
+            single.read_dtype(cursor, key)
+        } else if key.is("inputs") {
+            let duplicate = named.replace(read_inputs(cursor, &mut options)?).is_some();
+            if duplicate { Err(duplicate_key(key)) } else { Ok(()) }
+        } else {
+            skip_value(cursor, options.limits.max_depth)
+        }
+    })?;
+    if cursor.peek().is_some() {
+        return Err(cursor.malformed("nothing may follow the object"));
+    }
+    let Some(inputs) = named else {
+        let tensor = single.finish(body, &mut options)?.ok_or_else(missing_input)?;
+        return Ok(Decoded { inputs: vec![(None, tensor)], form: Form::Single });
+    };
+    if single.has_data() {
+        return Err(DecodeError::Conflict("the body has both \"input\" and \"inputs\": give one"));
+    }
+    if single.has_dtype() {
+        return Err(DecodeError::Conflict(
+            "\"dtype\" beside \"inputs\" says nothing: give an input its own, as \
+             {\"data\": …, \"dtype\": …}",
+        ));
+    }
+    Ok(Decoded { inputs, form: Form::Named })
+}
+
+/// Checks that an object begins the body, to say what is wrong in the usual other cases.
+fn check_start(cursor: &mut Cursor<'_>) -> Result<(), DecodeError> {
+    const MARKS: [&[u8]; 3] = [b"\xEF\xBB\xBF", b"\xFE\xFF", b"\xFF\xFE"];
+    if MARKS.iter().any(|mark| cursor.body.starts_with(mark)) {
+        return Err(cursor.malformed("a byte order mark: send UTF-8 without one"));
+    }
+    let at = cursor.at;
+    match cursor.peek() {
+        None => Err(DecodeError::Malformed { at, what: "the body is empty" }),
+        Some(b'{') => Ok(()),
+        Some(byte) => Err(match kind_of(byte) {
+            Some(found) => {
+                let expected = "an object such as {\"input\": [1.0, 2.0]}";
+                DecodeError::WrongType {
+                    at: cursor.at,
+                    place: "the body".to_owned(),
+                    found,
+                    expected,
+                }
+            }
+            None => cursor.malformed("expected an object such as {\"input\": [1.0, 2.0]}"),
+        }),
+    }
+}
+
+type NamedTensors = Vec<(Option<String>, DecodedTensor)>;
+
+fn read_inputs(
+    cursor: &mut Cursor<'_>,
+    options: &mut DecodeOptions<'_>,
+) -> Result<NamedTensors, DecodeError> {
+    let at = cursor.at;
+    let place = || "\"inputs\"".to_owned();
+    match cursor.peek() {
+        Some(b'{') => {}
+        other => {
+            let found = other.and_then(kind_of);
+            let found = found.ok_or_else(|| cursor.malformed("expected an object"))?;
+            let expected = "an object of named tensors";
+            return Err(DecodeError::WrongType { at, place: place(), found, expected });
+        }
+    }
+    let mut inputs = NamedTensors::new();
+    cursor.members(|cursor, key| {
+        let name = key.decoded("the name of an input")?;
+        if inputs.iter().any(|(other, _)| other.as_deref() == Some(&*name)) {
+            return Err(duplicate_key(key));
+        }
+        if inputs.len() == MAX_TENSORS {
+            let (at, limit) = (key.at, MAX_TENSORS);
+            return Err(DecodeError::TooMany { at, place: place(), limit, what: "members" });
+        }
+        let tensor = read_named(cursor, key, &name, options)?;
+        inputs.push((Some(name.into_owned()), tensor));
+        Ok(())
+    })?;
+    if inputs.is_empty() {
+        return Err(DecodeError::MissingInput("\"inputs\" has no members".to_owned()));
+    }
+    Ok(inputs)
+}
+
+/// Reads a tensor, or an object of one and its dtype.
+fn read_named(
+    cursor: &mut Cursor<'_>,
+    key: Text<'_>,
+    name: &str,
+    options: &mut DecodeOptions<'_>,
+) -> Result<DecodedTensor, DecodeError> {
+    let mut field = Field::new(Some(name));
+    if cursor.peek() == Some(b'{') {
+        cursor.members(|cursor, key| {
+            if key.is("data") {
+                field.read_data(cursor, key, options)
+            } else if key.is("dtype") {
+                field.read_dtype(cursor, key)
+            } else {
+                skip_value(cursor, options.limits.max_depth)
+            }
+        })?;
+    } else {
+        field.read_data(cursor, key, options)?;
+    }
+    field
+        .finish(cursor.body, options)?
+        .ok_or_else(|| DecodeError::MissingInput(format!("{} has no \"data\"", Label(Some(name)))))
+}
+
+fn missing_input() -> DecodeError {
+    let what = "the body has neither \"input\" nor \"inputs\"";
+    DecodeError::MissingInput(what.to_owned())
+}
+
+fn duplicate_key(key: Text<'_>) -> DecodeError {
+    DecodeError::Duplicate { at: key.at, key: key.quoted() }
+}
+
+impl fmt::Debug for DecodeOptions<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("DecodeOptions")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

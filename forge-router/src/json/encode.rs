@@ -1,0 +1,266 @@
+//! Tensors as nested JSON arrays.
+
+use half::{bf16, f16};
+
+use crate::tensor::{Dtype, Shape};
+
+/// Most brackets of a tensor without elements that are written: a worker says its shape, and no bytes bound it.
+const MOST_EMPTY_ARRAYS: u64 = 1 << 16;
+
+/// Writes the elements `bytes`, little-endian, as arrays nested by `shape`; rank 0 is the bare element.
+///
+/// Floats are the shortest text that reads back as the same float32 (of half types as well) or float64; what JSON has
+/// no numbers for is `"NaN"`, `"Infinity"` and `"-Infinity"`. `bytes` must be what dtype and shape say; elements that
+/// are missing are left out. An empty tensor whose outer dimensions are huge is written as `[]`.
+pub fn write_tensor(out: &mut Vec<u8>, dtype: Dtype, shape: &Shape, bytes: &[u8]) {
+    let dims = shape.dims();
+    debug_assert_eq!(
+        shape.elements().and_then(|count| count.checked_mul(dtype.size() as u64)),
+        Some(bytes.len() as u64)
+    );
+    match dtype {
+        Dtype::Bool => write_all(out, dims, bytes, 6, |out, [byte]: [u8; 1]| {
+            out.extend_from_slice(if byte == 0 { b"false" } else { b"true" });
+        }),
+        Dtype::Uint8 => write_all(out, dims, bytes, 4, |out, [byte]| write_integer(out, byte)),
+        Dtype::Int8 => {
+            write_all(out, dims, bytes, 5, |out, bytes| {
+                write_integer(out, i8::from_le_bytes(bytes))
+            });
+        }
+        Dtype::Int16 => {
+            write_all(out, dims, bytes, 7, |out, bytes| {
+                write_integer(out, i16::from_le_bytes(bytes))
+            });
+        }
+        Dtype::Int32 => {
+            write_all(out, dims, bytes, 12, |out, bytes| {
+                write_integer(out, i32::from_le_bytes(bytes))
+            });
+        }
+        Dtype::Int64 => {
+            write_all(out, dims, bytes, 21, |out, bytes| {
+                write_integer(out, i64::from_le_bytes(bytes))
+            });
+        }
+        Dtype::Float16 => write_all(out, dims, bytes, 17, |out, bytes| {
+            write_float(out, f16::from_le_bytes(bytes).to_f32());
+        }),
+        Dtype::Bfloat16 => write_all(out, dims, bytes, 17, |out, bytes| {
+            write_float(out, bf16::from_le_bytes(bytes).to_f32());
+        }),
+        Dtype::Float32 => {
+            write_all(out, dims, bytes, 17, |out, bytes| {
+                write_float(out, f32::from_le_bytes(bytes))
+            });
+        }
+        Dtype::Float64 => {
+            write_all(out, dims, bytes, 25, |out, bytes| {
+                write_float(out, f64::from_le_bytes(bytes))
+            });
+        }
+    }
+}
+
+/// Writes all elements with `write`. `longest` is the most bytes of an element's text and its comma: reserving that
+/// much at once spares growth, and memory past the text is never touched.
+fn write_all<const SIZE: usize>(
+    out: &mut Vec<u8>,
+    dims: &[u64],
+    bytes: &[u8],
+    longest: usize,
+    write: impl Fn(&mut Vec<u8>, [u8; SIZE]) + Copy,
+) {
+    let (elements, _) = bytes.as_chunks::<SIZE>();
+    out.reserve(elements.len() * longest + 2 * dims.len());
+    match dims {
+        [] => elements.iter().take(1).for_each(|element| write(out, *element)),
+        _ if elements.is_empty() => write_empty(out, dims),
+        _ => write_array(out, dims, elements, write),
+    }
+}
+
+/// Writes an array of at least one element. Its recursion is as deep as a shape's rank.
+fn write_array<const SIZE: usize>(
+    out: &mut Vec<u8>,
+    dims: &[u64],
+    elements: &[[u8; SIZE]],
+    write: impl Fn(&mut Vec<u8>, [u8; SIZE]) + Copy,
+) {
+    out.push(b'[');
+    let [length, inner @ ..] = dims else { return };
+    if inner.is_empty() {
+        for element in elements {
+            write(out, *element);
+            out.push(b',');
+        }
+    } else {
+        let each = usize::try_from(*length).map_or(1, |length| elements.len() / length.max(1));
+        for part in elements.chunks(each.max(1)) {
+            write_array(out, inner, part, write);
+            out.push(b',');
+        }
+    }
+    close(out);
+}
+
+/// Writes the arrays of a tensor that has no elements.
+fn write_empty(out: &mut Vec<u8>, dims: &[u64]) {
+    let mut outer = dims.iter().take_while(|length| **length != 0);
+    let arrays = outer.try_fold(1u64, |arrays, length| arrays.checked_mul(*length));
+    if arrays.is_none_or(|arrays| arrays > MOST_EMPTY_ARRAYS) {
+        out.extend_from_slice(b"[]");
+        return;
+    }
+    write_empty_array(out, dims);
+}
+
+fn write_empty_array(out: &mut Vec<u8>, dims: &[u64]) {
+    out.push(b'[');
+    if let [length, inner @ ..] = dims {
+        for _ in 0..*length {
+            write_empty_array(out, inner);
+            out.push(b',');
+        }
+    }
+    close(out);
+}
+
+/// Turns the comma after the last element into the end of the array.
+fn close(out: &mut Vec<u8>) {
+    match out.last_mut() {
+        Some(last @ b',') => *last = b']',
+        _ => out.push(b']'),
+    }
+}
+
+#[inline(always)]
+fn write_integer(out: &mut Vec<u8>, value: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// Float32 and float64, as far as writing them goes.
+trait Float: zmij::Float {
+    fn non_finite(self) -> Option<&'static [u8]>;
+}
+
+#[inline(always)]
+fn write_float<F: Float>(out: &mut Vec<u8>, value: F) {
+    match value.non_finite() {
+        None => out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes()),
+        Some(text) => out.extend_from_slice(text),
+    }
+}
+
+macro_rules! float {
+    ($float:ty) => {
+        impl Float for $float {
+            #[inline(always)]
+            fn non_finite(self) -> Option<&'static [u8]> {
+                if self.is_finite() {
+                    None
+                } else if self.is_nan() {
+                    Some(b"\"NaN\"")
+                } else if self > 0.0 {
+                    Some(b"\"Infinity\"")
+                } else {
+                    Some(b"\"-Infinity\"")
+                }
+            }
+        }
+    };
+}
+
+float!(f32);
+float!(f64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(dtype: Dtype, dims: &[u64], bytes: &[u8]) -> String {
+        let mut out = Vec::new();
+        write_tensor(&mut out, dtype, &Shape::new(dims).unwrap(), bytes);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn floats(values: &[f32]) -> Vec<u8> {
+        values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn arrays_nest_as_the_shape_says() {
+        let bytes = [1, 2, 3, 4, 5, 6];
+        for (dims, expected) in [
+            (&[6][..], "[1,2,3,4,5,6]"),
+            (&[2, 3], "[[1,2,3],[4,5,6]]"),
+            (&[3, 2, 1], "[[[1],[2]],[[3],[4]],[[5],[6]]]"),
+            (&[1, 6], "[[1,2,3,4,5,6]]"),
+        ] {
+            assert_eq!(written(Dtype::Uint8, dims, &bytes), expected);
+        }
+        assert_eq!(written(Dtype::Int8, &[], &[255]), "-1");
+    }
+
+    #[test]
+    fn a_tensor_without_elements_keeps_its_brackets_while_they_are_few() {
+        for (dims, expected) in [
+            (&[0][..], "[]"),
+            (&[2, 0], "[[],[]]"),
+            (&[0, 2], "[]"),
+            (&[2, 1, 0], "[[[]],[[]]]"),
+            (&[1 << 40, 0], "[]"),
+            (&[u64::MAX, u64::MAX, 0], "[]"),
+        ] {
+            let mut out = Vec::new();
+            write_all(&mut out, dims, &[], 1, |_, _: [u8; 1]| ());
+            assert_eq!(String::from_utf8(out).unwrap(), expected, "{dims:?}");
+        }
+    }
+
+    #[test]
+    fn floats_are_short_and_always_json() {
+        let values = [1.0, -0.0, 0.1, 1e20, 1e-7, 16_777_216.0, f32::MAX, f32::MIN_POSITIVE, 1e-45];
+        let text = written(Dtype::Float32, &[9], &floats(&values));
+        let read: Vec<f64> = serde_json::from_str(&text).unwrap();
+        for (value, read) in values.iter().zip(read) {
+            assert_eq!(value.to_bits(), (read as f32).to_bits(), "{text}");
+        }
+        assert!(text.starts_with("[1.0,-0.0,0.1,"), "{text}");
+    }
+
+    #[test]
+    fn what_json_has_no_number_for_is_a_string() {
+        let special = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
+        let text = r#"["NaN","Infinity","-Infinity"]"#;
+        assert_eq!(written(Dtype::Float32, &[3], &floats(&special)), text);
+        let doubles: Vec<u8> = special.iter().flat_map(|v| f64::from(*v).to_le_bytes()).collect();
+        assert_eq!(written(Dtype::Float64, &[3], &doubles), text);
+        let halves: Vec<u8> =
+            special.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()).collect();
+        assert_eq!(written(Dtype::Float16, &[3], &halves), text);
+    }
+
+    #[test]
+    fn every_dtype_is_written_in_its_own_way() {
+        for (dtype, bytes, expected) in [
+            (Dtype::Bool, vec![0, 1], "[false,true]"),
+            (Dtype::Int16, [i16::MIN, 7].map(i16::to_le_bytes).concat(), "[-32768,7]"),
+            (Dtype::Int32, [i32::MIN, 7].map(i32::to_le_bytes).concat(), "[-2147483648,7]"),
+            (
+                Dtype::Int64,
+                [i64::MIN, 7].map(i64::to_le_bytes).concat(),
+                "[-9223372036854775808,7]",
+            ),
+            (Dtype::Float16, [f16::MAX, f16::ONE].map(f16::to_le_bytes).concat(), "[65504.0,1.0]"),
+            (
+                Dtype::Bfloat16,
+                [bf16::ONE, -bf16::ONE].map(bf16::to_le_bytes).concat(),
+                "[1.0,-1.0]",
+            ),
+            (Dtype::Float64, [0.1f64, 1e300].map(f64::to_le_bytes).concat(), "[0.1,1e+300]"),
+        ] {
+            assert_eq!(written(dtype, &[2], &bytes), expected);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Why a body was refused, in words its sender can act on.
+
+use thiserror::Error;
+
+use crate::tensor::Dtype;
+
+/// What is wrong with a body. All of it is the sender's fault but [`DecodeError::Memory`].
+///
+/// `at` is the offset of the culprit in the body, in bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum DecodeError {
+    /// The bytes are no JSON.
+    #[error("malformed JSON at byte {at}: {what}")]
+    Malformed { at: usize, what: &'static str },
+    /// JSON of another kind than this place takes.
+    #[error("{place} is {found}, expected {expected} (byte {at})")]
+    WrongType { at: usize, place: String, found: &'static str, expected: &'static str },
+    /// Rows of one tensor differ in length or depth.
+    #[error("{input}: {what} (byte {at})")]
+    Ragged { at: usize, input: String, what: String },
+    /// A number that the dtype cannot hold.
+    #[error("{place} is {literal}, which {dtype} cannot hold: {why} (byte {at})")]
+    OutOfRange { at: usize, place: String, literal: String, dtype: Dtype, why: &'static str },
+    #[error("dtype {name:?} of {input} is unknown, known are {known} (byte {at})")]
+    UnknownDtype { at: usize, input: String, name: String, known: String },
+    /// Nothing to run the model on.
+    #[error("{0}")]
+    MissingInput(String),
+    #[error("the key {key} stands twice in one object (byte {at})")]
+    Duplicate { at: usize, key: String },
+    /// Keys of ours that contradict each other.
+    #[error("{0}")]
+    Conflict(&'static str),
+    #[error("{place} nests deeper than {limit} levels (byte {at})")]
+    TooDeep { at: usize, place: String, limit: usize },
+    /// More elements, inputs or letters than are taken.
+    #[error("{place} has more than {limit} {what} (byte {at})")]
+    TooMany { at: usize, place: String, limit: usize, what: &'static str },
+    /// The budget refused; the same body may be taken later.
+    #[error("no memory for {bytes} more bytes of decoded tensors: retry later")]
+    Memory { bytes: usize },
+}
+
+impl DecodeError {
+    /// Whether another dtype could make this body a good one.
+    pub(super) fn depends_on_dtype(&self) -> bool {
+        matches!(self, Self::OutOfRange { .. })
+    }
+}
+
+/// The start of a text from a client, short enough for a message.
+pub(super) fn excerpt(text: &str) -> String {
+    const LETTERS: usize = 48;
+    match text.char_indices().nth(LETTERS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_letters() {
+        assert_eq!(excerpt("short"), "short");
+        let cut = excerpt(&"ä".repeat(100));
+        assert_eq!(cut, format!("{}…", "ä".repeat(48)));
+    }
+}

@@ -1,0 +1,149 @@
+//! A tensor and its dtype, which may stand before or after it.
+
+use memchr::memchr;
+
+use super::cursor::{Cursor, Text, kind_of};
+use super::decode::{DecodeOptions, DecodedTensor};
+use super::error::{DecodeError, excerpt};
+use super::skip::skip_value;
+use super::tensor::{Label, Wanted, read_tensor, text_end};
+use crate::tensor::Dtype;
+
+/// What was found so far of one input.
+#[derive(Debug)]
+pub(super) struct Field<'a> {
+    name: Option<&'a str>,
+    /// As the body says.
+    dtype: Option<Dtype>,
+    data: Option<Data>,
+}
+
+#[derive(Debug)]
+struct Data {
+    /// Where its text begins and ends for [`text_end`], to read it again.
+    at: usize,
+    text_end: usize,
+    /// What it was read as.
+    dtype: Dtype,
+    outcome: Result<DecodedTensor, DecodeError>,
+    reserved: usize,
+}
+
+impl<'a> Field<'a> {
+    /// `None` is the tensor of `input`.
+    pub(super) fn new(name: Option<&'a str>) -> Self {
+        Self { name, dtype: None, data: None }
+    }
+
+    pub(super) fn has_data(&self) -> bool {
+        self.data.is_some()
+    }
+
+    pub(super) fn has_dtype(&self) -> bool {
+        self.dtype.is_some()
+    }
+
+    /// Reads the tensor at the cursor; `key` is its key, for a second one's error.
+    pub(super) fn read_data(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        key: Text<'_>,
+        options: &mut DecodeOptions<'_>,
+    ) -> Result<(), DecodeError> {
+        if self.data.is_some() {
+            return Err(DecodeError::Duplicate { at: key.at, key: key.quoted() });
+        }
+        let (at, text_end) = (cursor.at, text_end(cursor.body, cursor.at));
+        let dtype = self.dtype.or_else(|| following_dtype(cursor.body, text_end));
+        let dtype = dtype.unwrap_or_else(|| default_dtype(self.name, options));
+        let wanted = Wanted {
+            label: Label(self.name),
+            dtype,
+            text_end,
+            max_elements: options.limits.max_elements,
+            reserved: 0,
+        };
+        let (outcome, reserved) = match read_tensor(cursor, wanted, options.budget) {
+            Ok((tensor, reserved)) => (Ok(tensor), reserved),
+            Err(error) if self.dtype.is_none() && error.depends_on_dtype() => {
+                // Another dtype may follow that can hold it.
+                cursor.at = at;
+                skip_value(cursor, options.limits.max_depth)?;
+                (Err(error), 0)
+            }
+            Err(error) => return Err(error),
+        };
+        self.data = Some(Data { at, text_end, dtype, outcome, reserved });
+        Ok(())
+    }
+
+    /// Reads the name of a dtype at the cursor; `key` is its key, for a second one's error.
+    pub(super) fn read_dtype(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        key: Text<'_>,
+    ) -> Result<(), DecodeError> {
+        if self.dtype.is_some() {
+            return Err(DecodeError::Duplicate { at: key.at, key: key.quoted() });
+        }
+        let at = cursor.at;
+        if cursor.peek() != Some(b'"') {
+            let found = cursor.peek().and_then(kind_of);
+            let found = found.ok_or_else(|| cursor.malformed("expected a value"))?;
+            let place = format!("the dtype of {}", Label(self.name));
+            let expected = "a name such as \"float32\"";
+            return Err(DecodeError::WrongType { at, place, found, expected });
+        }
+        let name = cursor.string()?.decoded("a dtype's name")?;
+        let dtype = Dtype::from_name(&name).ok_or_else(|| self.unknown_dtype(at, &name))?;
+        self.dtype = Some(dtype);
+        Ok(())
+    }
+
+    /// The tensor in the dtype it is to have; `None` where there was none.
+    pub(super) fn finish(
+        self,
+        body: &[u8],
+        options: &mut DecodeOptions<'_>,
+    ) -> Result<Option<DecodedTensor>, DecodeError> {
+        let Some(data) = self.data else { return Ok(None) };
+        let dtype = self.dtype.unwrap_or_else(|| default_dtype(self.name, options));
+        if dtype == data.dtype {
+            return data.outcome.map(Some);
+        }
+        // Freed before its successor is allocated.
+        drop(data.outcome);
+        let mut cursor = Cursor { body, at: data.at };
+        let wanted = Wanted {
+            label: Label(self.name),
+            dtype,
+            text_end: data.text_end,
+            max_elements: options.limits.max_elements,
+            reserved: data.reserved,
+        };
+        let (tensor, _) = read_tensor(&mut cursor, wanted, options.budget)?;
+        Ok(Some(tensor))
+    }
+
+    fn unknown_dtype(&self, at: usize, name: &str) -> DecodeError {
+        let known = Dtype::ALL.map(Dtype::name).join(", ");
+        let input = Label(self.name).to_string();
+        DecodeError::UnknownDtype { at, input, name: excerpt(name), known }
+    }
+}
+
+fn default_dtype(name: Option<&str>, options: &DecodeOptions<'_>) -> Dtype {
+    options.declared.dtype(name).unwrap_or(Dtype::Float32)
+}
+
+/// The dtype whose key ends at `colon`, as in the usual `{"input": …, "dtype": "int64"}`. It is a guess that spares
+/// reading the tensor twice: what really follows decides in the end.
+fn following_dtype(body: &[u8], colon: usize) -> Option<Dtype> {
+    const LONGEST: usize = 32;
+    body.get(..colon)?.trim_ascii_end().strip_suffix(b"\"dtype\"")?;
+    let value = body.get(colon..)?.strip_prefix(b":")?.trim_ascii_start();
+    let value = value.strip_prefix(b"\"")?;
+    let value = &value[..value.len().min(LONGEST)];
+    let name = value.get(..memchr(b'"', value)?)?;
+    Dtype::from_name(std::str::from_utf8(name).ok()?)
+}

@@ -1,0 +1,44 @@
+//! The JSON codec of `/v1`: bodies to tensors, tensors to answers. It is the router's hottest path.
+//!
+//! ```text
+//! decode (envelope) ─► field (data + dtype) ─► tensor ─► number ─► element ─► bytes
+//!        └────────────► skip (values of unknown keys)
+//! response ─► structure ─► encode ─► text
+//! ```
+//!
+//! Decoding is one pass without an intermediate value: numbers go straight into the little-endian bytes of the tensor.
+//! Three rules keep it safe for any bytes a client sends:
+//!
+//! * **Memory.** The elements of a tensor are counted (by its commas) and reserved with the [`Budget`] before they are
+//!   allocated, once and without growth.
+//! * **Stack.** Nothing recurses on what a client wrote: tensors have at most 7 dimensions, ignored values at most 128
+//!   levels, both tracked in fixed-size state.
+//! * **Grammar.** RFC 8259, plus the tokens `NaN`, `Infinity` and `-Infinity` that Python's `json.dumps` writes.
+//!
+//! Numbers are rounded as the original's Python did: the nearest double first, then the nearest value of the dtype.
+//! int64 is read exactly.
+
+mod cursor;
+mod decode;
+mod element;
+mod encode;
+mod error;
+mod field;
+mod nest;
+mod number;
+mod powers;
+mod response;
+mod skip;
+mod structure;
+mod tensor;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+pub use decode::{Budget, Declared, DecodeOptions, Decoded, DecodedTensor, Form, Limits, decode};
+pub use encode::write_tensor;
+pub use error::DecodeError;
+pub use response::{ResponseHead, write_response};
+pub use structure::write_structure;
+pub use text::write_string;

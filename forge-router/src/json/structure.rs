@@ -1,0 +1,120 @@
+//! The nesting of a model's outputs as JSON.
+
+use super::text::write_string;
+use crate::tensor::Structure;
+
+/// Writes tuples and lists as arrays and dicts as objects; `leaf` writes the tensor of each number, from 0 up.
+///
+/// The recursion is as deep as the structure, which decoding one bounds.
+pub fn write_structure(
+    out: &mut Vec<u8>,
+    structure: &Structure,
+    leaf: &mut dyn FnMut(&mut Vec<u8>, usize),
+) {
+    Writer { out, leaf, next: 0 }.node(structure);
+}
+
+/// Writes the structure as one object: a dict's own keys, `output_0`, `output_1` … for the elements of a tuple or
+/// list, `output` for a single tensor.
+pub(super) fn write_named(
+    out: &mut Vec<u8>,
+    structure: &Structure,
+    leaf: &mut dyn FnMut(&mut Vec<u8>, usize),
+) {
+    let mut writer = Writer { out, leaf, next: 0 };
+    match structure {
+        Structure::Tensor => writer.object([("output", structure)].into_iter()),
+        Structure::Tuple(children) | Structure::List(children) => {
+            let names: Vec<_> =
+                (0..children.len()).map(|index| format!("output_{index}")).collect();
+            writer.object(names.iter().map(String::as_str).zip(children));
+        }
+        Structure::Dict(_) => writer.node(structure),
+    }
+}
+
+struct Writer<'a> {
+    out: &'a mut Vec<u8>,
+    leaf: &'a mut dyn FnMut(&mut Vec<u8>, usize),
+    /// The number of the next leaf.
+    next: usize,
+}
+
+impl Writer<'_> {
+    fn node(&mut self, structure: &Structure) {
+        match structure {
+            Structure::Tensor => {
+                (self.leaf)(self.out, self.next);
+                self.next += 1;
+            }
+            Structure::Tuple(children) | Structure::List(children) => {
+                self.out.push(b'[');
+                for (index, child) in children.iter().enumerate() {
+                    self.comma(index);
+                    self.node(child);
+                }
+                self.out.push(b']');
+            }
+            Structure::Dict(members) => {
+                self.object(members.iter().map(|(key, child)| (key.as_str(), child)));
+            }
+        }
+    }
+
+    fn object<'s>(&mut self, members: impl Iterator<Item = (&'s str, &'s Structure)>) {
+        self.out.push(b'{');
+        for (index, (key, child)) in members.enumerate() {
+            self.comma(index);
+            write_string(self.out, key);
+            self.out.push(b':');
+            self.node(child);
+        }
+        self.out.push(b'}');
+    }
+
+    /// Separates all but the first child from the one before.
+    fn comma(&mut self, index: usize) {
+        if index > 0 {
+            self.out.push(b',');
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Structure::{Dict, List, Tensor, Tuple};
+
+    fn text(
+        structure: &Structure,
+        write: fn(&mut Vec<u8>, &Structure, &mut dyn FnMut(&mut Vec<u8>, usize)),
+    ) -> String {
+        let mut out = Vec::new();
+        let mut leaf = |out: &mut Vec<u8>, number: usize| {
+            out.extend_from_slice(number.to_string().as_bytes());
+        };
+        write(&mut out, structure, &mut leaf);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn dict() -> Structure {
+        Dict(vec![("a\"".to_owned(), Tuple(vec![Tensor, Tensor])), ("b".to_owned(), Tensor)])
+    }
+
+    #[test]
+    fn leaves_are_numbered_from_left_to_right() {
+        for (structure, plain, named) in [
+            (Tensor, "0", r#"{"output":0}"#),
+            (Tuple(vec![]), "[]", "{}"),
+            (
+                List(vec![Tensor, Tuple(vec![Tensor, Tensor])]),
+                "[0,[1,2]]",
+                r#"{"output_0":0,"output_1":[1,2]}"#,
+            ),
+            (dict(), r#"{"a\"":[0,1],"b":2}"#, r#"{"a\"":[0,1],"b":2}"#),
+        ] {
+            assert_eq!(text(&structure, write_structure), plain);
+            assert_eq!(text(&structure, write_named), named);
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Logs: `tracing` events as lines on stderr.
+//!
+//! stdout carries only what a script waits for (the `ready` line). One event is one line, so text
+//! that Forge did not write itself (a model's exception, a worker's output) goes through
+//! [`one_line`] first.
+
+mod failures;
+mod limiter;
+mod subscriber;
+mod text;
+
+pub use failures::{Failure, FailureLog};
+pub use subscriber::{Format, InstallError, Level, Settings, UnknownFormat, UnknownLevel, install};
+pub use text::one_line;

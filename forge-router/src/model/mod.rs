@@ -1,0 +1,9 @@
+//! Models, their versions and the route between a name and the version that answers for it.
+
+mod interface;
+mod registry;
+mod version;
+
+pub use interface::{Interface, InterfaceError, NamedInput};
+pub use registry::{Model, ModelState, ModelStatus, Registry};
+pub use version::{Expired, Pending, Version, VersionId, VersionSettings, answer};

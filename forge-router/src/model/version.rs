@@ -1,0 +1,381 @@
+//! One loaded checkpoint of a model: its door, its queue and the workers that serve it.
+//!
+//! ```text
+//! submit ─► admission ─► queue ─┐                        ┌─► worker 0 (ring of K frames)
+//!                    again ─────┴─ pump: reserve, cut ───┴─► worker 1
+//! ```
+//!
+//! A request is answered by the version that admitted it. `pump` runs wherever something changed:
+//! a request came, a worker became free, a window passed, a failed batch was halved.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, oneshot};
+
+use super::Interface;
+use crate::admission::{Admission, Refusal};
+use crate::batching::{Batch, Entry, Queue, Ticket, Timing, rows_that_fit};
+use crate::dispatch::WorkerLink;
+use crate::memory_budget::Reservation;
+use crate::metrics::ModelMetrics;
+use crate::request::{Answer, Inputs, RequestError};
+use crate::tensor::{TensorMeta, aligned};
+
+/// Numbers the versions of a model; it only grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VersionId(pub u64);
+
+impl fmt::Display for VersionId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// What is fixed when a version is made.
+#[derive(Clone, Debug)]
+pub struct VersionSettings {
+    pub model: String,
+    pub id: VersionId,
+    pub max_batch_size: u32,
+    pub batch_window: Duration,
+    pub max_queue_depth: u64,
+    /// The bytes of tensors that one frame of a request ring holds.
+    pub request_payload: u64,
+}
+
+/// What a request gets in the end.
+pub type Reply = Result<Answer, RequestError>;
+
+/// A request inside the batcher.
+#[derive(Debug)]
+pub struct Pending {
+    pub inputs: Inputs,
+    pub reply: oneshot::Sender<Reply>,
+    /// What its tensors, and later its answer, take of the memory for requests in flight.
+    pub memory: Reservation,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Version {
+    settings: VersionSettings,
+    interface: Interface,
+    admission: Admission,
+    state: Mutex<State>,
+    /// Rung when a request may have started a window.
+    window: Notify,
+    metrics: ModelMetrics,
+}
+
+#[derive(Debug)]
+struct State {
+    queue: Queue<Pending>,
+    /// Batches that failed whole and run again in halves, before anything new.
+    again: VecDeque<Batch<Pending>>,
+    workers: Vec<Slot>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    link: Arc<WorkerLink>,
+    /// Frames of its ring that may still be filled.
+    credits: u32,
+}
+
+impl Version {
+    pub fn new(
+        settings: VersionSettings,
+        interface: Interface,
+        metrics: ModelMetrics,
+    ) -> Arc<Self> {
+        let queue = Queue::new(settings.max_batch_size, settings.batch_window);
+        Arc::new(Self {
+            settings,
+            interface,
+            admission: Admission::new(),
+            state: Mutex::new(State { queue, again: VecDeque::new(), workers: Vec::new() }),
+            window: Notify::new(),
+            metrics,
+        })
+    }
+
+    pub fn settings(&self) -> &VersionSettings {
+        &self.settings
+    }
+
+    pub fn interface(&self) -> &Interface {
+        &self.interface
+    }
+
+    /// How many requests wait to be cut into a batch.
+    pub fn waiting(&self) -> u64 {
+        self.admission.waiting()
+    }
+
+    /// Whether the queue is full just now: a cheap look before a body is read.
+    pub fn is_full(&self) -> bool {
+        self.admission.waiting() >= self.settings.max_queue_depth
+    }
+
+    /// Takes a place in the queue, before the request is decoded.
+    pub fn admit(self: &Arc<Self>) -> Result<Admitted, RequestError> {
+        match self.admission.enter(self.settings.max_queue_depth) {
+            Ok(()) => {
+                self.metrics.queue_entered();
+                Ok(Admitted { version: Arc::clone(self), holds_place: true })
+            }
+            Err(Refusal::Full) => {
+                Err(RequestError::QueueFull { limit: self.settings.max_queue_depth })
+            }
+            Err(Refusal::Draining) => Err(self.not_ready("draining")),
+        }
+    }
+
+    /// Hands over a worker that has been warmed: batches are cut for it from now on.
+    pub fn add_worker(&self, link: Arc<WorkerLink>) {
+        let credits = link.frames();
+        self.state().workers.push(Slot { link, credits });
+        self.pump();
+    }
+
+    /// Cuts no more batches for this worker.
+    pub fn remove_worker(&self, link: &Arc<WorkerLink>) {
+        self.state().workers.retain(|slot| !Arc::ptr_eq(&slot.link, link));
+    }
+
+    /// Gives back the frame of a completed batch.
+    pub fn credit(&self, link: &Arc<WorkerLink>) {
+        let mut state = self.state();
+        if let Some(slot) = state.workers.iter_mut().find(|slot| Arc::ptr_eq(&slot.link, link)) {
+            slot.credits += 1;
+        }
+        drop(state);
+        if !self.settings.batch_window.is_zero() {
+            self.window.notify_one();
+        }
+    }
+
+    /// Runs these again, each as a batch of its own, before anything new.
+    pub fn run_again(&self, batches: impl IntoIterator<Item = Batch<Pending>>) {
+        self.state().again.extend(batches);
+    }
+
+    /// Cuts batches while a worker has room and something is ripe.
+    pub fn pump(&self) {
+        let now = Instant::now();
+        loop {
+            let mut state = self.state();
+            let Some(freest) = state.freest() else { return };
+            let batch = state.next_batch(now, |left| self.left_queue(left));
+            let Some(batch) = batch else { return };
+            state.workers[freest].credits -= 1;
+            let link = Arc::clone(&state.workers[freest].link);
+            drop(state);
+            self.metrics.batch_cut(batch.rows);
+            link.submit(batch, now);
+        }
+    }
+
+    /// Admits nobody from here on and fails what still waits with `error`.
+    pub fn close(&self, error: &RequestError) {
+        self.admission.drain();
+        let mut state = self.state();
+        let waiting = state.queue.take_all();
+        let again = std::mem::take(&mut state.again);
+        drop(state);
+        self.left_queue(waiting.len());
+        let again = again.into_iter().flat_map(|batch| batch.entries).map(|entry| entry.item);
+        for pending in waiting.into_iter().chain(again) {
+            answer(pending, Err(error.clone()));
+        }
+    }
+
+    /// Pumps whenever a window passes; ends when the version is dropped by everyone else.
+    pub async fn watch_windows(self: Arc<Self>) {
+        loop {
+            let next = self.state().queue.next_ripe();
+            match next {
+                None => self.window.notified().await,
+                Some(ripe) => {
+                    let ripe = tokio::time::Instant::from_std(ripe);
+                    tokio::select! {
+                        () = tokio::time::sleep_until(ripe) => self.pump(),
+                        () = self.window.notified() => {}
+                    }
+                    if self.state().freest().is_none() {
+                        // Ripe, but no worker is free: the next completion pumps.
+                        self.window.notified().await;
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn not_ready(&self, state: &str) -> RequestError {
+        RequestError::NotReady { model: self.settings.model.clone(), state: state.to_owned() }
+    }
+
+    fn enqueue(&self, inputs: Inputs, timing: Timing, memory: Reservation) -> Enqueued {
+        let (reply, answer) = oneshot::channel();
+        let key = Arc::clone(&inputs.row);
+        let rows_limit =
+            rows_that_fit(&key, self.settings.request_payload, self.settings.max_batch_size);
+        let entry = Entry { rows: 1, timing, item: Pending { inputs, reply, memory } };
+        let ticket = self.state().queue.push(&key, rows_limit, entry);
+        if !self.settings.batch_window.is_zero() {
+            self.window.notify_one();
+        }
+        Enqueued { key, ticket, answer }
+    }
+
+    fn take_back(&self, key: &[TensorMeta], ticket: Ticket) {
+        let taken = self.state().queue.remove(key, ticket);
+        if taken.is_some() {
+            self.left_queue(1);
+        }
+    }
+
+    fn left_queue(&self, requests: usize) {
+        for _ in 0..requests {
+            self.admission.leave();
+        }
+        self.metrics.queue_left(requests as u64);
+    }
+
+    fn row_too_large(&self, row: &[TensorMeta]) -> Option<RequestError> {
+        let capacity = self.settings.request_payload;
+        let needed = row.iter().try_fold(0u64, |sum, meta| sum.checked_add(aligned(meta.bytes()?)));
+        match needed {
+            Some(needed) if needed <= capacity => None,
+            needed => Some(RequestError::RowTooLarge {
+                model: self.settings.model.clone(),
+                needed: needed.unwrap_or(u64::MAX),
+                capacity,
+            }),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic while the lock was held left the state as consistent as any early return.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place in a version's queue, held while the request is decoded.
+#[derive(Debug)]
+pub struct Admitted {
+    version: Arc<Version>,
+    /// `false` once the queue owns the place: whoever takes the entry out gives it back.
+    holds_place: bool,
+}
+
+struct Enqueued {
+    key: Arc<[TensorMeta]>,
+    ticket: Ticket,
+    answer: oneshot::Receiver<Reply>,
+}
+
+impl Admitted {
+    pub fn version(&self) -> &Arc<Version> {
+        &self.version
+    }
+
+    /// Queues the request and waits for its answer, until `deadline` at the latest. Dropping the
+    /// future takes the request back where it still waits.
+    pub async fn run(
+        mut self,
+        inputs: Inputs,
+        deadline: Instant,
+        memory: Reservation,
+    ) -> Result<Reply, Expired> {
+        if let Some(error) = self.version.row_too_large(&inputs.row) {
+            return Ok(Err(error));
+        }
+        let version = Arc::clone(&self.version);
+        let timing = Timing { arrived: Instant::now(), deadline };
+        let Enqueued { key, ticket, answer } = version.enqueue(inputs, timing, memory);
+        self.holds_place = false;
+        let mut waiting = Waiting { version: &version, key, ticket, is_answered: false };
+        // Requests that arrived together get to queue before the first of them cuts the batch.
+        tokio::task::yield_now().await;
+        version.pump();
+        match tokio::time::timeout_at(deadline.into(), answer).await {
+            Ok(Ok(reply)) => {
+                waiting.is_answered = true;
+                Ok(reply)
+            }
+            // Dropped unanswered: it had expired when its batch was cut, a moment before the timer.
+            Ok(Err(_)) if Instant::now() < deadline => Ok(Err(version.not_ready("retired"))),
+            Ok(Err(_)) | Err(_) => Err(Expired),
+        }
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        if self.holds_place {
+            self.version.left_queue(1);
+        }
+    }
+}
+
+/// The deadline passed before the answer came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expired;
+
+/// Takes its request out of the queue when dropped.
+struct Waiting<'a> {
+    version: &'a Version,
+    key: Arc<[TensorMeta]>,
+    ticket: Ticket,
+    is_answered: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.version.take_back(&self.key, self.ticket);
+        }
+    }
+}
+
+impl State {
+    /// The worker with the most free frames; `None` where none has any.
+    fn freest(&self) -> Option<usize> {
+        let free = self.workers.iter().enumerate().filter(|(_, slot)| slot.credits > 0);
+        free.max_by_key(|(_, slot)| slot.credits).map(|(index, _)| index)
+    }
+
+    /// The next batch; `left_queue` hears how many requests it took out of the queue, the expired
+    /// ones included.
+    fn next_batch(
+        &mut self,
+        now: Instant,
+        left_queue: impl FnOnce(usize),
+    ) -> Option<Batch<Pending>> {
+        while let Some(batch) = self.again.pop_front() {
+            if let Some(batch) = still_wanted(batch, now) {
+                return Some(batch);
+            }
+        }
+        let cut = self.queue.cut(now);
+        left_queue(cut.expired.len() + cut.batch.as_ref().map_or(0, |batch| batch.entries.len()));
+        // Dropping an expired request is enough: its own timer answers its client.
+        cut.batch
+    }
+}
+
+/// The batch without the requests that nobody waits for any more.
+fn still_wanted(mut batch: Batch<Pending>, now: Instant) -> Option<Batch<Pending>> {
+    batch.entries.retain(|entry| entry.timing.deadline > now && !entry.item.reply.is_closed());
+    batch.rows = batch.entries.iter().map(|entry| entry.rows).sum();
+    (batch.rows > 0).then_some(batch)
+}
+
+/// Answers a request; that nobody listens any more is no error.
+pub fn answer(pending: Pending, reply: Reply) {
+    drop(pending.reply.send(reply));
+}

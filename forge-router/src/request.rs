@@ -1,0 +1,92 @@
+//! What every protocol decodes to and encodes from: the router's core knows no other form.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::memory_budget::Reservation;
+use crate::tensor::{Structure, TensorMeta};
+
+/// The inputs of a request, in the order of the model's arguments.
+#[derive(Debug)]
+pub struct Inputs {
+    /// What ONE row of each input is; the rows dimension is not part of it. Requests run together
+    /// only where these are equal.
+    pub row: Arc<[TensorMeta]>,
+    /// The elements of each input, little-endian, all rows one after the other.
+    pub data: Vec<Vec<u8>>,
+}
+
+/// What a model answered to one request.
+#[derive(Debug)]
+pub struct Answer {
+    /// The leaves of the model's output, depth first.
+    pub outputs: Vec<Output>,
+    /// How the leaves nest.
+    pub structure: Structure,
+    pub phases: Phases,
+    /// What the outputs take of the memory for requests in flight.
+    pub memory: Reservation,
+}
+
+/// One leaf of an answer.
+#[derive(Debug)]
+pub struct Output {
+    /// What one row is; the rows dimension is not part of it.
+    pub row: TensorMeta,
+    /// The elements, little-endian, all rows one after the other.
+    pub data: Vec<u8>,
+}
+
+/// Where the time of a request went inside the batcher and the worker.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Phases {
+    /// From the queue's door until the batch was cut.
+    pub queue: Duration,
+    /// The worker's own measure of its batch: copy in, forward, copy out.
+    pub compute: Duration,
+}
+
+/// Why a request got no answer from the model. The protocols map these to their statuses.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RequestError {
+    // --- the client's fault
+    /// The inputs are not what the model takes.
+    #[error("{0}")]
+    Invalid(String),
+    /// One row alone is larger than a frame.
+    #[error(
+        "one row of these inputs takes {needed} bytes, a frame holds {capacity}: \
+         raise models.{model}.frame_bytes"
+    )]
+    RowTooLarge { model: String, needed: u64, capacity: u64 },
+    // --- the server's state
+    /// The model is not loaded, or no longer.
+    #[error("Model '{model}' is not ready: {state}")]
+    NotReady { model: String, state: String },
+    #[error(
+        "Request queue saturated ({limit} pending). Server is overloaded — retry or reduce \
+         request rate."
+    )]
+    QueueFull { limit: u64 },
+    #[error(
+        "the memory for requests in flight is used up ({limit} bytes, server.max_inflight_bytes): \
+         retry later"
+    )]
+    MemoryFull { limit: usize },
+    #[error("Request {id} expired after {seconds}s")]
+    Expired { id: String, seconds: f64 },
+    /// A single row that the device has no memory for; larger batches are halved first.
+    #[error("out of memory while running one row alone: {0}")]
+    OutOfMemory(String),
+    /// The process that ran the request ended before it answered.
+    #[error("the worker that ran this request ended: {0}")]
+    WorkerLost(String),
+    // --- the model's fault
+    #[error("Inference failed: {0}")]
+    ModelThrew(String),
+    /// The output cannot be given back row by row.
+    #[error("{0}")]
+    OutputShape(String),
+    #[error("{cause}: raise models.{model}.frame_bytes")]
+    OutputTooLarge { model: String, cause: String },
+}

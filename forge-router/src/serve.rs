@@ -1,0 +1,129 @@
+//! The composition root: makes every part from the config and runs them to the end.
+//!
+//! ```text
+//! bind ─► start workers ─► (every model ready) ─► "ready …" ─► SIGTERM/SIGINT ─► drain ─► retire
+//!   └──── the listener answers from here on: 503 for a model that is not loaded
+//! ```
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::config::{Config, ServerConfig};
+use crate::http::{App, BindError, HttpSettings, Listener, Phase};
+use crate::memory_budget::MemoryBudget;
+use crate::metrics::Metrics;
+use crate::model::Registry;
+use crate::supervisor::{OpenError, Startup, Supervisor};
+use crate::system;
+
+/// Why serving ended otherwise than asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("model '{model}' cannot be served: {cause}")]
+    Model { model: String, cause: String },
+    #[error("signals cannot be waited for: {0}")]
+    Signals(std::io::Error),
+}
+
+/// Serves until a signal asks for the end, and then until everything admitted is answered.
+pub async fn serve(config: Config, worker_binary: PathBuf) -> Result<(), ServeError> {
+    let mut signals = Signals::new().map_err(ServeError::Signals)?;
+    raise_file_limit();
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), SystemTime::now());
+    let budget = MemoryBudget::new(config.server.max_inflight_bytes.get());
+    let listener = Listener::bind(config.server.address).await?;
+    let address = listener.address();
+    let grace = config.server.shutdown_grace;
+    let settings = http_settings(&config.server);
+    let registry = Arc::new(Registry::new(config.models, &metrics));
+    let app = App::new(Arc::clone(&registry), Arc::clone(&budget), metrics.clone(), settings);
+
+    let (draining, drain) = watch::channel(false);
+    let front = tokio::spawn(listener.serve(Arc::clone(&app), drain));
+    let supervisor = Supervisor::start(&registry, &worker_binary, &budget, &metrics)?;
+
+    let outcome = tokio::select! {
+        startup = supervisor.started() => startup_outcome(startup),
+        () = signals.asked_to_end() => Ok(false),
+    };
+    if let Ok(true) = outcome {
+        app.enter(Phase::Serving);
+        announce(address);
+        signals.asked_to_end().await;
+    }
+    info!("draining");
+    app.enter(Phase::Draining);
+    draining.send_replace(true);
+    if tokio::time::timeout(grace, front).await.is_err() {
+        warn!("requests were still running after {grace:?} (server.shutdown_grace_s)");
+    }
+    supervisor.stop().await;
+    app.report_suppressed_failures();
+    outcome.map(|_| ())
+}
+
+/// `Ok(true)` when everything is ready.
+fn startup_outcome(startup: Startup) -> Result<bool, ServeError> {
+    match startup {
+        Startup::Ready => Ok(true),
+        Startup::Loading => Ok(false),
+        Startup::Failed { model, cause } => Err(ServeError::Model { model, cause }),
+    }
+}
+
+/// The one line on standard output that scripts wait for.
+fn announce(address: SocketAddr) {
+    let mut stdout = std::io::stdout();
+    let told = writeln!(stdout, "ready http://{address}").and_then(|()| stdout.flush());
+    if let Err(error) = told {
+        warn!(%error, "nobody reads standard output");
+    }
+    info!("ready http://{address}");
+}
+
+fn http_settings(server: &ServerConfig) -> HttpSettings {
+    HttpSettings {
+        max_body_bytes: server.max_body_bytes.get(),
+        body_timeout: server.body_timeout,
+        header_timeout: server.header_timeout,
+        cors_origins: server.cors_origins.clone(),
+        access_log: server.access_log,
+    }
+}
+
+/// Every connection is a file descriptor, and the soft limit is often 1024.
+fn raise_file_limit() {
+    if let Err(error) = system::limits::raise_open_files() {
+        warn!(%error, "the limit of open files cannot be raised");
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn asked_to_end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

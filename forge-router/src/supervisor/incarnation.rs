@@ -1,0 +1,209 @@
+//! One process in a worker's place, from its start to its end.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use forge_ipc::{ControlError, ControlSocket, ToWorker};
+use tokio::sync::watch;
+use tracing::{error, warn};
+
+use super::control::Control;
+use super::handshake::{Attached, HandshakeError, handshake};
+use super::life_cycle::WorkerEvent;
+use super::output::Origin;
+use super::plan::WorkerPlan;
+use super::process::{Ended, Process};
+use super::warm;
+use crate::dispatch::{self, WorkerLink};
+use crate::model::{Version, answer};
+use crate::request::RequestError;
+use crate::worker_binary;
+
+/// How long a retired worker may take to exit before it is killed.
+const EXIT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How the process in a worker's place ended.
+#[derive(Debug)]
+pub enum Incarnation {
+    /// It was told to and did.
+    Retired,
+    /// It never came to serve.
+    NeverReady { cause: String },
+    /// It served and then ended.
+    Died { cause: String, served: Duration },
+}
+
+/// Starts a process, leads it to readiness, serves it, and sees it end. `report` is called with
+/// every step; `stop` turns true when the worker is to retire.
+pub async fn live(
+    plan: &WorkerPlan,
+    report: impl Fn(WorkerEvent),
+    stop: &mut watch::Receiver<bool>,
+) -> Incarnation {
+    let (mut process, control) = match start(plan) {
+        Ok(started) => started,
+        Err(cause) => return Incarnation::NeverReady { cause },
+    };
+    let attached = tokio::select! {
+        attached = attach(plan, &control, &mut process) => attached,
+        () = stopped(stop) => {
+            report(WorkerEvent::Drain);
+            process.kill().await;
+            return Incarnation::Retired;
+        }
+    };
+    let (link, version) = match attached {
+        Ok(Attached { link, interface }) => (link, plan.version(&interface)),
+        Err(cause) => return Incarnation::NeverReady { cause },
+    };
+    report(WorkerEvent::Attached);
+    let worker = Worker { plan, process, control, link, version };
+    worker.serve(report, stop).await
+}
+
+fn start(plan: &WorkerPlan) -> Result<(Process, Control), String> {
+    let (ours, theirs) = ControlSocket::pair().map_err(|error| error.to_string())?;
+    let origin = Origin {
+        model: plan.model.name.to_string(),
+        version: plan.version.0,
+        worker: plan.index,
+    };
+    let process = Process::spawn(&plan.binary, theirs, &origin, &plan.worker)
+        .map_err(|error| error.to_string())?;
+    let control = Control::new(ours).map_err(|error| error.to_string())?;
+    Ok((process, control))
+}
+
+/// The handshake within `load_timeout_s`. On failure the process is gone and its own words are
+/// part of the cause.
+async fn attach(
+    plan: &WorkerPlan,
+    control: &Control,
+    process: &mut Process,
+) -> Result<Attached, String> {
+    let patience = plan.model.config.load_timeout;
+    match tokio::time::timeout(patience, handshake(control, plan)).await {
+        Ok(Ok(attached)) => Ok(attached),
+        Ok(Err(HandshakeError::Control(ControlError::Closed))) => {
+            Err(explain(&plan.binary, &process.ended().await))
+        }
+        Ok(Err(error)) => {
+            process.kill().await;
+            Err(error.to_string())
+        }
+        Err(_) => {
+            let ended = process.kill().await;
+            let said = match ended.last_words.as_str() {
+                "" => String::new(),
+                words => format!("; it said: {words}"),
+            };
+            Err(format!("loading took longer than {patience:?} (load_timeout_s){said}"))
+        }
+    }
+}
+
+/// Why a process ended before it was ready; a libtorch that is missing is told in one sentence.
+fn explain(binary: &Path, ended: &Ended) -> String {
+    match worker_binary::missing_libtorch(binary, ended.code, &ended.last_words) {
+        Some(sentence) => sentence,
+        None => format!("the worker ended while loading: {}", ended.cause()),
+    }
+}
+
+/// A worker on its rings.
+struct Worker<'a> {
+    plan: &'a WorkerPlan,
+    process: Process,
+    control: Control,
+    link: Arc<WorkerLink>,
+    version: Arc<Version>,
+}
+
+impl Worker<'_> {
+    async fn serve(
+        mut self,
+        report: impl Fn(WorkerEvent),
+        stop: &mut watch::Receiver<bool>,
+    ) -> Incarnation {
+        let batch_timeout = self.plan.model.config.batch_timeout;
+        let (version, link) = (Arc::clone(&self.version), Arc::clone(&self.link));
+        let metrics = self.plan.model.metrics.clone();
+        let completions = dispatch::serve(&version, &link, batch_timeout, &metrics);
+        tokio::pin!(completions);
+
+        let warmed = tokio::select! {
+            warmed = warm_up(self.plan, &link, &version) => warmed,
+            ending = &mut completions => Err(ending.to_string()),
+            ended = self.process.ended() => Err(ended.cause()),
+            () = stopped(stop) => {
+                report(WorkerEvent::Drain);
+                self.process.kill().await;
+                return Incarnation::Retired;
+            }
+        };
+        if let Err(cause) = warmed {
+            self.process.kill().await;
+            return Incarnation::NeverReady { cause: format!("warming failed: {cause}") };
+        }
+
+        report(WorkerEvent::Warmed);
+        let ready_since = Instant::now();
+        version.add_worker(Arc::clone(&link));
+        let cause = tokio::select! {
+            ending = &mut completions => {
+                self.process.kill().await;
+                ending.to_string()
+            }
+            ended = self.process.ended() => ended.cause(),
+            () = stopped(stop) => {
+                version.remove_worker(&link);
+                report(WorkerEvent::Drain);
+                tokio::select! {
+                    _ = &mut completions => {}
+                    () = link.idle() => {}
+                }
+                return self.retire().await;
+            }
+        };
+        version.remove_worker(&link);
+        self.answer_the_lost(&cause);
+        Incarnation::Died { cause, served: ready_since.elapsed() }
+    }
+
+    async fn retire(mut self) -> Incarnation {
+        if let Err(error) = self.control.send(&ToWorker::Retire, &[]) {
+            warn!(model = %self.plan.model.name, worker = self.plan.index, %error,
+                "the worker could not be told to retire");
+        }
+        if tokio::time::timeout(EXIT_PATIENCE, self.process.ended()).await.is_err() {
+            error!(model = %self.plan.model.name, worker = self.plan.index,
+                "the worker did not exit within {EXIT_PATIENCE:?} and is killed");
+            self.process.kill().await;
+        }
+        self.answer_the_lost("it was retired");
+        Incarnation::Retired
+    }
+
+    /// What the worker had completed before it ended is still an answer; the rest is lost.
+    fn answer_the_lost(&self, cause: &str) {
+        dispatch::settle_completed(&self.version, &self.link, &self.plan.model.metrics);
+        let error = RequestError::WorkerLost(cause.to_owned());
+        for entry in self.link.abandon().into_iter().flat_map(|batch| batch.entries) {
+            answer(entry.item, Err(error.clone()));
+        }
+    }
+}
+
+async fn warm_up(plan: &WorkerPlan, link: &WorkerLink, version: &Version) -> Result<(), String> {
+    let Some(row) = version.interface().fixed_row() else { return Ok(()) };
+    let memory = || plan.budget.reservation();
+    warm::warm(link, &row, plan.max_batch_size(), plan.model.config.load_timeout, memory)
+        .await
+        .map_err(|error| error.to_string())
+}
+
+/// Resolves once `stop` is true, or its sender is gone.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
+}

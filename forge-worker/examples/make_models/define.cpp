@@ -1,0 +1,63 @@
+// Makes TorchScript files from source text. Only the model maker links this.
+#include <ATen/core/jit_type.h>
+#include <torch/csrc/jit/api/module.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+
+namespace {
+
+using torch::jit::Module;
+
+// Runs `body`; its exception as a text for forge_define_text_free, or null.
+template <class Body>
+char* guarded(Body body) noexcept {
+  try {
+    body();
+    return nullptr;
+  } catch (const c10::Error& e) {
+    return strdup(e.what_without_backtrace());
+  } catch (const std::exception& e) {
+    return strdup(e.what());
+  } catch (...) {
+    return strdup("libtorch threw something that is no exception");
+  }
+}
+
+}  // namespace
+
+extern "C" {
+
+// Saves a module with `count` parameters and the methods of `source`.
+char* forge_define(const char* source, const char* const* names, at::Tensor* const* parameters, size_t count,
+                   const char* path) {
+  return guarded([&] {
+    Module module("Model");
+    for (size_t i = 0; i < count; ++i) module.register_parameter(names[i], *parameters[i], false);
+    module.define(source);
+    module.save(path);
+  });
+}
+
+// Saves forward(x) = Halves(low=x / 2, high=x * 2) with a NamedTuple, which define() has no words for.
+char* forge_define_named_tuple(const char* path) {
+  return guarded([&] {
+    Module module("Model");
+    module.define("def parts(self, x: Tensor) -> Tuple[Tensor, Tensor]:\n    return x / 2, x * 2\n");
+    auto graph = torch::jit::toGraphFunction(module.get_method("parts").function()).graph()->copy();
+    auto unnamed = graph->outputs().at(0)->node();
+    auto tensor = c10::TensorType::get();
+    std::vector<std::string> names{"low", "high"};
+    auto named = c10::TupleType::createNamed(c10::QualifiedName("__torch__.Halves"), names, {tensor, tensor});
+    unnamed->output()->setType(named);
+    auto unit = module._ivalue()->compilation_unit();
+    unit->register_type(named);
+    auto function = unit->create_function(c10::QualifiedName(*module.type()->name(), "forward"), graph);
+    module.type()->addMethod(function);
+    module.save(path);
+  });
+}
+
+void forge_define_text_free(char* text) { free(text); }
+}

@@ -1,0 +1,117 @@
+//! The talk before the rings: hello, load, any number of probes, attach.
+
+use std::fmt::Display;
+use std::os::fd::OwnedFd;
+
+use forge_ipc::{
+    ControlError, ControlSocket, FromWorker, Geometry, InputView, LoadModel, PROTOCOL, PeerFds,
+    Probe, Received, Stage, TensorMeta, ToWorker, WorkerEnd,
+};
+
+use crate::buffer::AlignedBuffer;
+use crate::measure::Measure;
+use crate::{Engine, ModelFile, affinity, rows_first};
+
+/// Longest text of a failure in bytes, so that the message stays well under one packet.
+const LONGEST_FAILURE: usize = 16 * 1024;
+
+/// Talks to the router until the model is loaded and the rings are attached. `None`: it was told
+/// to retire before that.
+///
+/// # Errors
+///
+/// [`HandshakeError::Refused`] is the router's to hear; with the others there is no talking to it.
+pub(crate) fn prepare<E: Engine>(
+    control: &ControlSocket,
+) -> Result<Option<(E, WorkerEnd)>, HandshakeError> {
+    let about = E::describe();
+    let hello = FromWorker::Hello {
+        protocol: PROTOCOL,
+        engine: about.engine,
+        capability: about.capability,
+    };
+    control.send(&hello, &[])?;
+    let mut engine = match control.receive()? {
+        Received { message: ToWorker::Load(settings), fds } => load::<E>(&settings, fds)?,
+        Received { message: ToWorker::Retire, .. } => return Ok(None),
+        _ => return Err(HandshakeError::OutOfTurn),
+    };
+    control.send(&FromWorker::Loaded(engine.signature().clone()), &[])?;
+    loop {
+        match control.receive()? {
+            Received { message: ToWorker::Probe(asked), .. } => {
+                control.send(&probe(&mut engine, &asked)?, &[])?;
+            }
+            Received { message: ToWorker::Attach(geometry), fds } => {
+                let ring = attach(geometry, fds)?;
+                control.send(&FromWorker::Attached, &[])?;
+                return Ok(Some((engine, ring)));
+            }
+            Received { message: ToWorker::Retire, .. } => return Ok(None),
+            Received { message: ToWorker::Load(_), .. } => return Err(HandshakeError::OutOfTurn),
+        }
+    }
+}
+
+/// Why the rings were never attached.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HandshakeError {
+    /// The router asked for something that cannot be done; the text is for it.
+    #[error("{message}")]
+    Refused { stage: Stage, message: String },
+    /// The router: a message that does not belong here.
+    #[error("control socket: a message out of turn")]
+    OutOfTurn,
+    /// The router, or the socket to it.
+    #[error("control socket: {0}")]
+    Control(#[from] ControlError),
+}
+
+fn load<E: Engine>(settings: &LoadModel, fds: Vec<OwnedFd>) -> Result<E, HandshakeError> {
+    let refused = |error: &dyn Display| refusal(Stage::Load, error);
+    let [file] =
+        <[OwnedFd; 1]>::try_from(fds).map_err(|fds| refused(&wrong_count(fds.len(), 1)))?;
+    affinity::pin(&settings.cpus).map_err(|error| refused(&error))?;
+    E::load(&ModelFile::new(file), settings).map_err(|error| refused(&error))
+}
+
+/// Runs the model once on zeros.
+fn probe<E: Engine>(engine: &mut E, asked: &Probe) -> Result<FromWorker, HandshakeError> {
+    let refused = |error: &dyn Display| refusal(Stage::Probe, error);
+    let rows = asked.inputs.first().and_then(|meta| meta.shape.dims().first()).copied();
+    let rows = u32::try_from(rows.unwrap_or(1)).map_err(|error| refused(&error))?;
+    let zeros: Vec<_> = asked.inputs.iter().map(zeros).collect::<Result<_, _>>()?;
+    let inputs: Vec<_> = std::iter::zip(&asked.inputs, &zeros)
+        .map(|(meta, zeros)| InputView { meta: *meta, bytes: zeros.bytes() })
+        .collect();
+    let mut measure = Measure::default();
+    rows_first::run(engine, &inputs, rows, &mut measure).map_err(|error| refused(&error))?;
+    let (outputs, bytes) = measure.into_parts();
+    Ok(FromWorker::Probed { outputs, bytes })
+}
+
+fn zeros(meta: &TensorMeta) -> Result<AlignedBuffer, HandshakeError> {
+    meta.bytes().and_then(AlignedBuffer::zeroed).ok_or_else(|| {
+        let TensorMeta { dtype, shape } = meta;
+        refusal(Stage::Probe, &format_args!("no memory for an input of {dtype} {shape}"))
+    })
+}
+
+fn attach(geometry: Geometry, fds: Vec<OwnedFd>) -> Result<WorkerEnd, HandshakeError> {
+    let refused = |error: &dyn Display| refusal(Stage::Attach, error);
+    let received = fds.len();
+    let fds = PeerFds::from_received(fds).ok_or_else(|| refused(&wrong_count(received, 4)))?;
+    WorkerEnd::attach(geometry, fds).map_err(|error| refused(&error))
+}
+
+fn wrong_count(received: usize, expected: usize) -> String {
+    format!("the message came with {received} descriptors instead of {expected}")
+}
+
+fn refusal(stage: Stage, error: &dyn Display) -> HandshakeError {
+    let mut message = error.to_string();
+    while message.len() > LONGEST_FAILURE {
+        message.pop();
+    }
+    HandshakeError::Refused { stage, message }
+}

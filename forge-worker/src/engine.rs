@@ -1,0 +1,100 @@
+//! What runs a model: the one trait between the worker's loop and a tensor library.
+//!
+//! The loop knows nothing of TorchScript and an engine knows nothing of rings: it reads the inputs
+//! as plain bytes, writes its outputs into an [`OutputSink`] and says whose fault a failure was.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::PathBuf;
+
+use forge_ipc::{FailureKind, FrameFull, InputView, LoadModel, OutputSink, Signature};
+
+/// One loaded model, run by one thread.
+pub trait Engine: Sized {
+    /// The library behind this engine. Asked before anything is loaded.
+    fn describe() -> Description;
+
+    /// Loads the model of one file. The thread already has its affinity; the device and the number
+    /// of intra-op threads of `settings` are the engine's to apply.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Load`] with a text for the person who wrote the configuration.
+    fn load(model: &ModelFile, settings: &LoadModel) -> Result<Self, EngineError>;
+
+    /// What the file tells about the model's arguments.
+    fn signature(&self) -> &Signature;
+
+    /// Runs one batch: each input is contiguous `[rows, …]`, and so must each output be. Every
+    /// output is asked from `out` in turn and filled whole; then their structure is told, once.
+    ///
+    /// # Errors
+    ///
+    /// Any variant but [`EngineError::Load`]; what was written to `out` is then forgotten.
+    fn run(
+        &mut self,
+        inputs: &[InputView<'_>],
+        rows: u32,
+        out: &mut dyn OutputSink,
+    ) -> Result<(), EngineError>;
+}
+
+/// What `forge --version` and the first control message say about an engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// The library and its version: `libtorch 2.11.0`.
+    pub engine: String,
+    /// The instruction set its kernels use: `AVX512`.
+    pub capability: String,
+}
+
+/// The model file as the router opened it; the path on disk may hold something else by now.
+#[derive(Debug)]
+pub struct ModelFile {
+    /// `/proc/self/fd/N`, for libraries that only load from a path. Good as long as `fd` lives.
+    pub path: PathBuf,
+    /// The file itself, read-only.
+    pub fd: OwnedFd,
+}
+
+impl ModelFile {
+    /// The file behind a received descriptor.
+    pub fn new(fd: OwnedFd) -> Self {
+        Self { path: PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd())), fd }
+    }
+}
+
+/// Why an engine could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The file or its settings: the model cannot be loaded.
+    #[error("{0}")]
+    Load(String),
+    /// The model: its code raised this for these inputs.
+    #[error("{0}")]
+    Threw(String),
+    /// Nobody: the device has no memory for a batch of this size.
+    #[error("{0}")]
+    OutOfMemory(String),
+    /// The model: what it returned cannot be cut into rows.
+    #[error("{0}")]
+    OutputShape(String),
+    /// The configuration: the frames are too small for what the model returned.
+    #[error(transparent)]
+    OutputTooLarge(#[from] FrameFull),
+    /// The engine: something that no input should cause.
+    #[error("{0}")]
+    Engine(String),
+}
+
+impl EngineError {
+    /// The word for this error in a completion.
+    pub fn kind(&self) -> FailureKind {
+        match self {
+            Self::Threw(_) => FailureKind::Threw,
+            Self::OutOfMemory(_) => FailureKind::OutOfMemory,
+            Self::OutputShape(_) => FailureKind::OutputShape,
+            Self::OutputTooLarge(_) => FailureKind::OutputTooLarge,
+            Self::Load(_) | Self::Engine(_) => FailureKind::Engine,
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The loop: wait, take a frame, run the engine, publish.
+
+use std::os::fd::AsFd;
+use std::time::Instant;
+
+use forge_ipc::{
+    ControlError, ControlSocket, PeerViolation, Received, Request, ToWorker, WorkerEnd,
+};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::{Engine, rows_first};
+
+/// No wait is longer, so a lost wake-up costs a batch this much and not its deadline.
+const LONGEST_WAIT_MILLIS: u16 = 1000;
+
+/// Runs batches until the router says retire; what is in the ring by then is still answered.
+pub(crate) fn serve<E: Engine>(
+    engine: &mut E,
+    ring: &mut WorkerEnd,
+    control: &ControlSocket,
+) -> Result<(), ServeError> {
+    let mut retiring = false;
+    loop {
+        while let Some(request) = ring.next_request()? {
+            answer(engine, request);
+        }
+        if retiring {
+            return Ok(());
+        }
+        match wait(ring, control)? {
+            WokenBy::Control => retiring = told_to_retire(control)?,
+            WokenBy::Doorbell => {}
+            WokenBy::TimeOut => {
+                if ring.next_request()?.is_some() {
+                    ring.count_missed_wake();
+                }
+            }
+        }
+    }
+}
+
+/// Why the loop ended without being told to.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    /// The router, or the socket to it.
+    #[error("control socket: {0}")]
+    Control(#[from] ControlError),
+    /// The router: a message that does not belong here.
+    #[error("control socket: a message out of turn")]
+    OutOfTurn,
+    /// The router: what it wrote into the request region.
+    #[error("request region: {0}")]
+    Ring(#[from] PeerViolation),
+    /// The operating system.
+    #[error("cannot wait for the router: {0}")]
+    Poll(#[from] Errno),
+}
+
+/// Runs one batch and publishes what came of it; the time told is that of the engine alone.
+fn answer<E: Engine>(engine: &mut E, mut request: Request<'_>) {
+    let rows = request.rows();
+    let (inputs, mut frame) = request.start();
+    let begun = Instant::now();
+    let outcome = rows_first::run(engine, inputs, rows, &mut frame);
+    let nanos = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    match outcome {
+        Ok(()) => request.finish(nanos),
+        Err(error) => request.fail(error.kind(), &error.to_string(), nanos),
+    }
+}
+
+/// What ended a wait.
+enum WokenBy {
+    Doorbell,
+    Control,
+    TimeOut,
+}
+
+/// Sleeps until there is a frame or a message, or the bound has passed.
+fn wait(ring: &WorkerEnd, control: &ControlSocket) -> Result<WokenBy, ServeError> {
+    if !ring.prepare_to_sleep() {
+        ring.wake_up();
+        return Ok(WokenBy::Doorbell);
+    }
+    let mut fds = [
+        PollFd::new(ring.doorbell(), PollFlags::POLLIN),
+        PollFd::new(control.as_fd(), PollFlags::POLLIN),
+    ];
+    let polled = poll(&mut fds, PollTimeout::from(LONGEST_WAIT_MILLIS));
+    ring.wake_up();
+    let [doorbell, message] = fds.map(|fd| fd.any().unwrap_or(true));
+    if doorbell {
+        ring.drain_doorbell();
+    }
+    match polled {
+        // A debugger or SIGCONT: look at the ring again.
+        Err(Errno::EINTR) => Ok(WokenBy::Doorbell),
+        Err(error) => Err(error.into()),
+        Ok(0) => Ok(WokenBy::TimeOut),
+        Ok(_) if message => Ok(WokenBy::Control),
+        Ok(_) => Ok(WokenBy::Doorbell),
+    }
+}
+
+/// The only message there is once the rings are attached.
+fn told_to_retire(control: &ControlSocket) -> Result<bool, ServeError> {
+    match control.receive()? {
+        Received { message: ToWorker::Retire, .. } => Ok(true),
+        _ => Err(ServeError::OutOfTurn),
+    }
+}

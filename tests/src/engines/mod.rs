@@ -1,0 +1,136 @@
+//! An engine whose model files are a line of text that says how to behave; see [`Behaviour`] for
+//! all of them.
+
+mod behaviour;
+mod lie;
+mod rows;
+
+use std::time::Duration;
+use std::{fs, process, thread};
+
+use forge_ipc::{
+    Argument, ArgumentKind, Dtype, InputView, LoadModel, OutputSink, Shape, Signature, Structure,
+    TensorMeta,
+};
+use forge_worker::{Description, Engine, EngineError, ModelFile};
+use nix::sys::signal::{Signal, raise};
+
+use behaviour::{Behaviour, Script};
+
+pub(crate) struct TestEngine {
+    behaviour: Behaviour,
+    signature: Signature,
+}
+
+impl Engine for TestEngine {
+    fn describe() -> Description {
+        Description { engine: "test engine".to_owned(), capability: "none".to_owned() }
+    }
+
+    fn load(model: &ModelFile, _settings: &LoadModel) -> Result<Self, EngineError> {
+        let unreadable = |error| EngineError::Load(format!("cannot read the model file: {error}"));
+        let text = fs::read_to_string(&model.path).map_err(unreadable)?;
+        let Script { behaviour, arguments } = text.parse().map_err(EngineError::Load)?;
+        match &behaviour {
+            Behaviour::SlowLoad(time) => thread::sleep(*time),
+            Behaviour::FailLoad(message) => return Err(EngineError::Load(message.clone())),
+            Behaviour::Print => print("load"),
+            _ => {}
+        }
+        let tensor = |name| Argument { name, kind: ArgumentKind::Tensor, default: None };
+        let signature = Signature { arguments: arguments.into_iter().map(tensor).collect() };
+        Ok(Self { behaviour, signature })
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn run(
+        &mut self,
+        inputs: &[InputView<'_>],
+        rows: u32,
+        out: &mut dyn OutputSink,
+    ) -> Result<(), EngineError> {
+        let asked = |when, trigger: fn(f32) -> bool| rows::asked(when, trigger, inputs, rows);
+        match &self.behaviour {
+            Behaviour::Echo | Behaviour::SlowLoad(_) | Behaviour::FailLoad(_) => {}
+            Behaviour::Double => return double(inputs, out),
+            Behaviour::Sleep(time) => thread::sleep(*time),
+            Behaviour::Throw(when) if asked(*when, |first| first < 0.0) => {
+                return Err(EngineError::Threw("a negative row".to_owned()));
+            }
+            Behaviour::Crash(when) if asked(*when, |first| first == 666.0) => crash(),
+            Behaviour::Hang(when) if asked(*when, |first| first == 777.0) => hang(),
+            Behaviour::Lie(how, when) if asked(*when, |first| first == 555.0) => {
+                echo(inputs, out)?;
+                let failed = |error| EngineError::Engine(format!("cannot lie: {error}"));
+                return lie::tell(*how).map_err(failed);
+            }
+            Behaviour::Throw(_) | Behaviour::Crash(_) | Behaviour::Hang(_) | Behaviour::Lie(..) => {
+            }
+            Behaviour::OutOfMemory { above } if rows > *above => {
+                return Err(EngineError::OutOfMemory(format!("no memory for {rows} rows")));
+            }
+            Behaviour::OutOfMemory { .. } => {}
+            Behaviour::Shape => return bytes(&[u64::from(rows) + 1], out),
+            Behaviour::Big(size) => return bytes(&[u64::from(rows), *size], out),
+            Behaviour::Exit(code) => process::exit(*code),
+            Behaviour::Print => print("run"),
+        }
+        echo(inputs, out)
+    }
+}
+
+fn echo(inputs: &[InputView<'_>], out: &mut dyn OutputSink) -> Result<(), EngineError> {
+    for input in inputs {
+        out.tensor(input.meta)?.copy_from_slice(input.bytes);
+    }
+    let structure = match inputs {
+        [_] => Structure::Tensor,
+        _ => Structure::Tuple(vec![Structure::Tensor; inputs.len()]),
+    };
+    Ok(out.structure(&structure)?)
+}
+
+fn double(inputs: &[InputView<'_>], out: &mut dyn OutputSink) -> Result<(), EngineError> {
+    let [input] = inputs else {
+        return Err(EngineError::Threw("double takes one tensor".to_owned()));
+    };
+    if input.meta.dtype != Dtype::Float32 {
+        return Err(EngineError::Threw(format!("double takes float32, not {}", input.meta.dtype)));
+    }
+    let doubled = out.tensor(input.meta)?;
+    for (from, to) in std::iter::zip(rows::floats(input.bytes), doubled.chunks_exact_mut(4)) {
+        to.copy_from_slice(&(from * 2.0).to_le_bytes());
+    }
+    Ok(out.structure(&Structure::Tensor)?)
+}
+
+/// One uint8 output of this shape, all ones.
+fn bytes(dims: &[u64], out: &mut dyn OutputSink) -> Result<(), EngineError> {
+    let shape = Shape::new(dims).ok_or_else(|| EngineError::Engine("too many dims".to_owned()))?;
+    out.tensor(TensorMeta { dtype: Dtype::Uint8, shape })?.fill(1);
+    Ok(out.structure(&Structure::Tensor)?)
+}
+
+/// Ends by SIGSEGV. The first one only takes away Rust's own handler, which expects a real fault to
+/// come again.
+fn crash() -> ! {
+    loop {
+        if raise(Signal::SIGSEGV).is_err() {
+            process::abort();
+        }
+    }
+}
+
+fn hang() -> ! {
+    loop {
+        thread::sleep(Duration::from_secs(3600));
+    }
+}
+
+fn print(event: &str) {
+    println!("{event} says this on stdout");
+    eprintln!("{event} says this on stderr");
+}

@@ -1,0 +1,201 @@
+//! A running Forge.
+
+use std::net::SocketAddr;
+use std::process::{Child, ExitStatus};
+use std::thread;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::captured::Captured;
+use crate::http::{Connection, Response};
+use crate::process::Process;
+use crate::scrape::Scrape;
+use crate::setup::Setup;
+use crate::temp_dir::TempDir;
+use crate::waiting::{PATIENCE, eventually, until, wait_for};
+
+/// A router with its workers. When it is dropped it is asked to end; that it does so cleanly, and
+/// that no worker outlives it, is part of every test.
+#[derive(Debug)]
+pub struct Forge {
+    child: Child,
+    process: Process,
+    address: SocketAddr,
+    stdout: Captured,
+    log: Captured,
+    has_ended: bool,
+    /// Its config and its models.
+    _dir: TempDir,
+}
+
+/// How a Forge ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: ExitStatus,
+    pub log: String,
+}
+
+impl Forge {
+    /// One that serves one test model, with the defaults for the rest.
+    pub fn serving(model: &str, script: &str) -> Self {
+        Setup::new().test_model(model, script).start()
+    }
+
+    pub(crate) fn new(mut child: Child, dir: TempDir) -> Self {
+        let stdout = Captured::of(child.stdout.take().expect("a pipe"));
+        let log = Captured::of(child.stderr.take().expect("a pipe"));
+        let process = Process::new(child.id());
+        let address = SocketAddr::from(([0, 0, 0, 0], 0));
+        Self { child, process, address, stdout, log, has_ended: false, _dir: dir }
+    }
+
+    pub(crate) fn wait_until_listening(mut self) -> Self {
+        let listens = || self.process.listens_on().or_else(|| self.fail_if_ended());
+        self.address = eventually("forge listens", listens);
+        self
+    }
+
+    /// Waits for the line on standard output that tells it.
+    pub fn wait_until_ready(&self) {
+        let line = eventually("forge is ready", || {
+            let text = self.stdout.text();
+            let line = text.lines().next().map(str::to_owned).filter(|_| text.ends_with('\n'));
+            line.or_else(|| self.fail_if_ended())
+        });
+        assert_eq!(line, format!("ready http://{}", self.address));
+    }
+
+    /// `None` while it runs.
+    fn fail_if_ended<T>(&self) -> Option<T> {
+        assert!(self.process.is_alive(), "forge has ended: {}", self.log());
+        None
+    }
+
+    // --- what it answers
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A new connection to it.
+    pub fn connect(&self) -> Connection {
+        Connection::open(self.address)
+    }
+
+    /// Asks, on a new connection.
+    pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
+        let mut connection = self.connect();
+        connection.request(method, path, headers, body);
+        connection.response()
+    }
+
+    pub fn get(&self, path: &str) -> Response {
+        self.ask("GET", path, &[], b"")
+    }
+
+    /// Asks a model and waits for its answer.
+    pub fn predict(&self, model: &str, body: &Value) -> Response {
+        self.predict_text(model, &body.to_string())
+    }
+
+    /// Asks a model with a body that need not be JSON.
+    pub fn predict_text(&self, model: &str, body: &str) -> Response {
+        self.ask("POST", &format!("/v1/{model}/predict"), &[], body.as_bytes())
+    }
+
+    /// Asks a model and leaves the answer for later.
+    pub fn send_predict(&self, model: &str, body: &Value) -> Connection {
+        let mut connection = self.connect();
+        let path = format!("/v1/{model}/predict");
+        connection.request("POST", &path, &[], body.to_string().as_bytes());
+        connection
+    }
+
+    pub fn scrape(&self) -> Scrape {
+        let response = self.get("/metrics");
+        assert_eq!(response.status, 200);
+        Scrape::parse(&response.text())
+    }
+
+    /// One value of a scrape; see [`Scrape::value`].
+    pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        self.scrape().value(name, labels)
+    }
+
+    // --- what it is
+
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// Its worker processes, oldest first.
+    pub fn workers(&self) -> Vec<Process> {
+        self.process.children()
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.log.text()
+    }
+
+    /// Waits until it has logged a line with all of these words.
+    pub fn wait_for_log(&self, words: &[&str]) {
+        until(&format!("a line with {words:?} is logged"), || {
+            self.log().lines().any(|line| words.iter().all(|word| line.contains(word)))
+        });
+    }
+
+    // --- how it ends
+
+    /// Asks it to end and waits until it has, with all of its workers.
+    pub fn stop(self) -> Ended {
+        let workers = self.workers();
+        self.process.signal(Signal::SIGTERM);
+        let ended = self.wait_until_ended();
+        assert!(!workers.iter().any(Process::is_alive), "workers outlived their router");
+        ended
+    }
+
+    /// Waits until it has ended, by itself or because of a signal.
+    pub fn wait_until_ended(mut self) -> Ended {
+        self.has_ended = true;
+        let status = eventually("forge ends", || self.child.try_wait().expect("its status"));
+        until("its log has ended", || self.log.has_ended());
+        Ended { status, log: self.log() }
+    }
+
+    fn end(&mut self) -> Result<(), String> {
+        let workers = self.workers();
+        self.process.signal(Signal::SIGTERM);
+        let ended = wait_for(|| self.child.try_wait().expect("its status"));
+        let Some(status) = ended else {
+            self.child.kill().expect("forge can be killed");
+            self.child.wait().expect("its status");
+            return Err(format!("forge did not end within {PATIENCE:?} after SIGTERM"));
+        };
+        if !status.success() {
+            return Err(format!("forge ended with {status}"));
+        }
+        match workers.iter().filter(|worker| worker.is_alive()).count() {
+            0 => Ok(()),
+            left => Err(format!("{left} workers outlived their router")),
+        }
+    }
+}
+
+impl Drop for Forge {
+    fn drop(&mut self) {
+        let complaint = match self.has_ended {
+            true => None,
+            false => self.end().err(),
+        };
+        if thread::panicking() || complaint.is_some() {
+            eprintln!("--- the log of forge\n{}---", self.log());
+        }
+        if let Some(complaint) = complaint {
+            assert!(thread::panicking(), "{complaint}");
+            eprintln!("{complaint}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! An HTTP/1.1 client that sends what it is told to, byte by byte, and may hang up at any time.
+
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use serde_json::Value;
+
+use crate::waiting::PATIENCE;
+
+/// A connection to a server. Dropping it hangs up.
+#[derive(Debug)]
+pub struct Connection {
+    stream: BufReader<TcpStream>,
+    /// The answer to a HEAD request announces a body that does not come.
+    expects_body: bool,
+}
+
+/// What a server answered.
+#[derive(Clone, Debug)]
+pub struct Response {
+    pub status: u16,
+    headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Connection {
+    pub fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).expect("the server listens");
+        stream.set_nodelay(true).expect("a socket option");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket option");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a socket option");
+        Self { stream: BufReader::new(stream), expects_body: true }
+    }
+
+    /// Sends exactly these bytes.
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.get_mut().write_all(bytes)
+    }
+
+    /// Sends a whole request.
+    pub fn request(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) {
+        let length = [("Content-Length", body.len().to_string())];
+        let length = length.iter().map(|(name, value)| (*name, value.as_str()));
+        let headers: Vec<_> = headers.iter().copied().chain(length).collect();
+        self.head(method, path, &headers).expect("the head is taken");
+        self.send(body).expect("the body is taken");
+    }
+
+    /// Sends only the head of a request.
+    pub fn head(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) -> io::Result<()> {
+        self.expects_body = method != "HEAD";
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: forge\r\n");
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        self.send(head.as_bytes())
+    }
+
+    /// The next answer; one that announces `100 Continue` counts too.
+    pub fn response(&mut self) -> Response {
+        self.try_response().expect("an answer")
+    }
+
+    /// The next answer, or how the connection ended instead.
+    pub fn try_response(&mut self) -> io::Result<Response> {
+        let line = self.line()?;
+        let status = line.split(' ').nth(1).and_then(|word| word.parse().ok());
+        let status = status.ok_or_else(|| io::Error::other(format!("not a status: {line:?}")))?;
+        let mut response = Response { status, headers: Vec::new(), body: Vec::new() };
+        loop {
+            let line = self.line()?;
+            let Some((name, value)) = line.split_once(':') else { break };
+            response.headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+        if self.expects_body && status >= 200 {
+            let length = response.header("content-length").map_or("0", |length| length);
+            let length = length.parse().map_err(io::Error::other)?;
+            response.body.resize(length, 0);
+            self.stream.read_exact(&mut response.body)?;
+        }
+        Ok(response)
+    }
+
+    /// Waits until the server closes the connection, whatever it still sends before.
+    pub fn wait_for_end(&mut self) {
+        match io::copy(&mut self.stream, &mut io::sink()) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+            Err(error) => panic!("the server did not close the connection: {error}"),
+        }
+    }
+
+    fn line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        match self.stream.read_line(&mut line)? {
+            0 => Err(ErrorKind::UnexpectedEof.into()),
+            _ => Ok(line.trim_end().to_owned()),
+        }
+    }
+}
+
+impl Response {
+    /// The value of a header, by its name in small letters.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(header, _)| header == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {} {}", self.status, self.text()))
+    }
+
+    /// The `output` of an answer, which must be one.
+    pub fn output(&self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.text());
+        self.json()["output"].clone()
+    }
+
+    /// The `detail` of a refusal.
+    pub fn detail(&self) -> String {
+        let json = self.json();
+        let detail = json["detail"].as_str();
+        detail.unwrap_or_else(|| panic!("no detail: {} {json}", self.status)).to_owned()
+    }
+}

@@ -1,0 +1,129 @@
+//! What a Forge is to be before it starts.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use crate::forge::Forge;
+use crate::programs::{model_file, program};
+use crate::temp_dir::TempDir;
+
+/// A config in the making, and the models it names.
+#[derive(Debug)]
+pub struct Setup {
+    dir: TempDir,
+    server: String,
+    models: String,
+    arguments: Vec<String>,
+    worker: &'static str,
+    open_files: Option<u32>,
+}
+
+impl Setup {
+    pub fn new() -> Self {
+        Self {
+            dir: TempDir::new(),
+            server: "[server]\nport = 0\n".to_owned(),
+            models: String::new(),
+            arguments: Vec::new(),
+            worker: "forge-worker",
+            open_files: None,
+        }
+    }
+
+    /// Adds a line to the config's `[server]`.
+    pub fn server(mut self, line: &str) -> Self {
+        self.server.push_str(line);
+        self.server.push('\n');
+        self
+    }
+
+    /// Adds a model that behaves as `script` says (see `src/engines`). One Forge serves either such
+    /// models or real ones.
+    pub fn test_model(mut self, name: &str, script: &str) -> Self {
+        self.worker = "forge-test-worker";
+        self.dir.write(&format!("{name}.model"), script);
+        self.models.push_str(&format!("[models.\"{name}\"]\npath = \"{name}.model\"\n"));
+        self
+    }
+
+    /// Adds a model of one of the committed TorchScript files.
+    pub fn real_model(mut self, name: &str, file: &str) -> Self {
+        fs::copy(model_file(file), self.dir.path().join(file)).expect("the model's file");
+        self.models.push_str(&format!("[models.\"{name}\"]\npath = \"{file}\"\n"));
+        self
+    }
+
+    /// Adds a line to the config of the model that was added last.
+    pub fn with(mut self, line: &str) -> Self {
+        self.models.push_str(line);
+        self.models.push('\n');
+        self
+    }
+
+    /// Declares the inputs of the model that was added last, each with a name, a dtype and a shape.
+    pub fn with_inputs(self, inputs: &[(&str, &str, &str)]) -> Self {
+        let input = |(name, dtype, shape): &(&str, &str, &str)| {
+            format!("{{ name = \"{name}\", dtype = \"{dtype}\", shape = {shape} }}")
+        };
+        let inputs: Vec<String> = inputs.iter().map(input).collect();
+        self.with(&format!("inputs = [{}]", inputs.join(", ")))
+    }
+
+    /// Adds an argument to the command line.
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// Allows the router no more file descriptors than this.
+    pub fn open_files(mut self, limit: u32) -> Self {
+        self.open_files = Some(limit);
+        self
+    }
+
+    /// Starts it and waits until every model is ready.
+    pub fn start(self) -> Forge {
+        let forge = self.start_loading();
+        forge.wait_until_ready();
+        forge
+    }
+
+    /// Starts it and waits until it listens.
+    pub fn start_loading(self) -> Forge {
+        let forge = self.spawn();
+        forge.wait_until_listening()
+    }
+
+    /// Starts it and waits for nothing.
+    pub fn spawn(self) -> Forge {
+        allow_many_open_files();
+        let config = self.dir.write("forge.toml", format!("{}{}", self.server, self.models));
+        let mut command = match self.open_files {
+            None => Command::new(program("forge")),
+            Some(limit) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\"")]);
+                shell.arg(program("forge"));
+                shell
+            }
+        };
+        command.arg("serve").arg(config).args(&self.arguments);
+        command.arg("--worker").arg(program(self.worker));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Forge::new(command.spawn().expect("forge starts"), self.dir)
+    }
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Tests open a thousand connections; the soft limit is often 1024.
+fn allow_many_open_files() {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit of open files");
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("the limit of open files");
+}

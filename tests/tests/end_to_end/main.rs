@@ -1,0 +1,25 @@
+//! Forge as its users meet it: the real programs, over HTTP and on the command line.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic, in its helpers too")]
+
+mod bad_input;
+mod batching;
+mod broken_workers;
+mod check_command;
+mod cross_origin;
+mod deadlines;
+mod dtypes;
+mod failing_models;
+mod hanging_up;
+mod memory_bound;
+mod metrics;
+mod models_and_health;
+mod predict;
+mod refused_senders;
+mod request_ids;
+mod resources;
+mod serve_command;
+mod shutdown;
+mod slow_clients;
+mod worker_processes;
