@@ -72,6 +72,11 @@ impl Admission {
         self.word.fetch_or(DRAINING, Ordering::Relaxed) & !DRAINING
     }
 
+    /// Whether nobody waits and nobody can come any more.
+    pub fn is_drained(&self) -> bool {
+        self.word.load(Ordering::Relaxed) == DRAINING
+    }
+
     /// How many wait.
     pub fn waiting(&self) -> u64 {
         self.word.load(Ordering::Relaxed) & !DRAINING
@@ -99,7 +104,9 @@ mod tests {
         assert_eq!(admission.enter(8), Ok(()));
         assert_eq!(admission.drain(), 1);
         assert_eq!(admission.enter(8), Err(Refusal::Draining));
+        assert!(!admission.is_drained());
         admission.leave();
+        assert!(admission.is_drained());
         assert_eq!(admission.waiting(), 0);
         assert_eq!(admission.enter(8), Err(Refusal::Draining));
     }

@@ -42,8 +42,6 @@ pub struct Output {
 pub struct Phases {
     /// From the queue's door until the batch was cut.
     pub queue: Duration,
-    /// The worker's own measure of its batch: copy in, forward, copy out.
-    pub compute: Duration,
 }
 
 /// Why a request got no answer from the model. The protocols map these to their statuses.

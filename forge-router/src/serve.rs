@@ -68,6 +68,9 @@ pub async fn serve(config: Config, worker_binary: PathBuf) -> Result<(), ServeEr
     if tokio::time::timeout(grace, front).await.is_err() {
         warn!("requests were still running after {grace:?} (server.shutdown_grace_s)");
     }
+    for version in registry.models().filter_map(|model| model.version()) {
+        version.close();
+    }
     supervisor.stop().await;
     app.report_suppressed_failures();
     outcome.map(|_| ())

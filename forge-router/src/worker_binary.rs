@@ -45,9 +45,11 @@ pub fn about(path: &Path) -> Result<String, WorkerBinaryError> {
     let said = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
     Err(match missing_libtorch(path, output.status.code(), &said) {
         Some(sentence) => WorkerBinaryError::Libtorch(sentence),
-        None => {
-            WorkerBinaryError::Failed { path: path.to_owned(), how: output.status.to_string(), said }
-        }
+        None => WorkerBinaryError::Failed {
+            path: path.to_owned(),
+            how: output.status.to_string(),
+            said,
+        },
     })
 }
 

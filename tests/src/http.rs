@@ -2,7 +2,9 @@
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsFd;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::Value;
 
 use crate::waiting::PATIENCE;
@@ -80,6 +82,12 @@ impl Connection {
             self.stream.read_exact(&mut response.body)?;
         }
         Ok(response)
+    }
+
+    /// Whether something can be read by now: an answer, or the end.
+    pub fn has_answer(&self) -> bool {
+        let mut ready = [PollFd::new(self.stream.get_ref().as_fd(), PollFlags::POLLIN)];
+        !self.stream.buffer().is_empty() || poll(&mut ready, PollTimeout::ZERO) == Ok(1)
     }
 
     /// Waits until the server closes the connection, whatever it still sends before.

@@ -1,6 +1,7 @@
 //! What a Forge is to be before it starts.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -15,21 +16,35 @@ pub struct Setup {
     dir: TempDir,
     server: String,
     models: String,
+    model_files: Vec<PathBuf>,
     arguments: Vec<String>,
     worker: &'static str,
     open_files: Option<u32>,
 }
 
 impl Setup {
+    /// On a free port.
     pub fn new() -> Self {
+        Self::on_port(0)
+    }
+
+    /// With this port in its config.
+    pub fn on_port(port: u16) -> Self {
         Self {
             dir: TempDir::new(),
-            server: "[server]\nport = 0\n".to_owned(),
+            server: format!("[server]\nport = {port}\n"),
             models: String::new(),
+            model_files: Vec::new(),
             arguments: Vec::new(),
             worker: "forge-worker",
             open_files: None,
         }
+    }
+
+    /// Of real models on the command line, without a config.
+    pub fn of_files(files: &[&str]) -> Self {
+        let model_files = files.iter().map(|name| model_file(name)).collect();
+        Self { model_files, ..Self::new() }.argument("--port=0")
     }
 
     /// Adds a line to the config's `[server]`.
@@ -100,6 +115,7 @@ impl Setup {
     pub fn spawn(self) -> Forge {
         allow_many_open_files();
         let config = self.dir.write("forge.toml", format!("{}{}", self.server, self.models));
+        let files = if self.model_files.is_empty() { &[config][..] } else { &self.model_files };
         let mut command = match self.open_files {
             None => Command::new(program("forge")),
             Some(limit) => {
@@ -109,7 +125,7 @@ impl Setup {
                 shell
             }
         };
-        command.arg("serve").arg(config).args(&self.arguments);
+        command.arg("serve").args(files).args(&self.arguments);
         command.arg("--worker").arg(program(self.worker));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Forge::new(command.spawn().expect("forge starts"), self.dir)

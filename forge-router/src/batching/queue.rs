@@ -98,13 +98,7 @@ pub fn rows_that_fit(key: &[TensorMeta], payload: u64, max_rows: u32) -> u32 {
 
 impl<T> Queue<T> {
     pub fn new(max_rows: u32, window: Duration) -> Self {
-        Self {
-            max_rows,
-            window,
-            next_ticket: 0,
-            groups: HashMap::new(),
-            by_age: BTreeMap::new(),
-        }
+        Self { max_rows, window, next_ticket: 0, groups: HashMap::new(), by_age: BTreeMap::new() }
     }
 
     /// Adds a request whose rows are as `key` says. `rows_limit` is what [`rows_that_fit`] gave
@@ -183,12 +177,7 @@ impl<T> Queue<T> {
     }
 
     /// Restores the invariants after `group` lost requests; `was_oldest` is its first ticket then.
-    fn put_back(
-        &mut self,
-        key: Arc<[TensorMeta]>,
-        group: Group<T>,
-        was_oldest: Option<Ticket>,
-    ) {
+    fn put_back(&mut self, key: Arc<[TensorMeta]>, group: Group<T>, was_oldest: Option<Ticket>) {
         let oldest = group.oldest();
         if oldest != was_oldest {
             if let Some(ticket) = was_oldest {

@@ -38,7 +38,7 @@ pub fn report(config: &Config, available: Option<u64>) -> String {
     write_table(&mut text, &rows);
     if learned {
         text.push_str(
-            "\nA response frame is sized once the model is loaded and has been run on a full batch; \
+            "\nA response frame is sized once the model is loaded and has been run on a full batch;\n\
              its size is not known before.\n",
         );
     }

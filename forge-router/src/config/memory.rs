@@ -1,9 +1,9 @@
 //! The shared memory a model's workers take, as far as the config tells it.
 //!
-//! A worker has two regions of [`FRAMES_PER_WORKER`] frames, one for requests and one for answers. A
-//! request frame holds a full batch where every input is declared without free dimensions, else
-//! `frame_bytes`. What an answer takes then is only known once the model is loaded and has been
-//! run; otherwise it is `frame_bytes`, too.
+//! A worker has two regions of [`FRAMES_PER_WORKER`] frames, one for requests and one for answers.
+//! A request frame holds a full batch where every input is declared without free dimensions; what
+//! an answer takes then is only known once the model is loaded and has been run. Otherwise both
+//! hold `frame_bytes`.
 
 use forge_ipc::{Geometry, MAX_PAYLOAD};
 
@@ -64,7 +64,8 @@ pub(super) fn check_frames(model: &ModelConfig) -> Result<(), String> {
         return match request_payload(model) {
             0..=MOST_FRAME_BYTES => Ok(()),
             _ => Err(format!(
-                "a batch of {rows} rows takes more than the {MOST_FRAME_BYTES} bytes a frame can have"
+                "a batch of {rows} rows takes more than the {MOST_FRAME_BYTES} bytes a frame \
+                 can have"
             )),
         };
     }

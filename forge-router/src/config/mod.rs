@@ -30,12 +30,11 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 pub use check::report;
-pub use device::Device;
-pub use error::{ConfigErrors, Problem};
+pub use error::ConfigErrors;
 pub use inputs::DeclaredInput;
-pub use memory::{FRAMES_PER_WORKER, RegionPlan, ResponsePayload, memory_plan};
+pub use memory::FRAMES_PER_WORKER;
 pub use model::ModelConfig;
-pub use name::{InvalidModelName, ModelName};
+pub use name::ModelName;
 pub use server::ServerConfig;
 pub use workers::{Machine, WorkerConfig};
 
@@ -92,6 +91,10 @@ pub fn for_models(
     let mut names = BTreeSet::new();
     for path in paths {
         let key = path.display().to_string();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            problems.conflict(&key, "a config file stands alone, without other files");
+            continue;
+        }
         let Some(name) = name_of_file(path, &key, &problems) else { continue };
         if !names.insert(name.clone()) {
             problems.conflict(&key, format!("another model file is named {name}, too"));

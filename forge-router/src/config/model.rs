@@ -30,7 +30,7 @@ const DAY_S: f64 = 86_400.0;
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelConfig {
     pub name: ModelName,
-    /// A regular file below the server's `model_root`; absolute, symlinks resolved.
+    /// A regular file; absolute, symlinks resolved.
     pub path: PathBuf,
     /// How long a batch that is not full is held after its first request; zero: not at all.
     pub batch_window: Duration,
@@ -121,13 +121,14 @@ fn check_together(section: &Section<'_>, config: &ModelConfig) {
     {
         let (window, timeout) = (config.batch_window, config.request_timeout);
         let cause = format!(
-            "{window:?} is not shorter than request_timeout_s ({timeout:?}): a lone request would expire before it runs"
+            "{window:?} is not shorter than request_timeout_s ({timeout:?}): \
+             a lone request would expire before it runs"
         );
         problems.conflict(&section.key("batch_window_ms"), cause);
     }
-    if section.is_sound(&["inputs", "max_batch_size", "frame_bytes"]) {
-        if let Err(cause) = memory::check_frames(config) {
-            problems.conflict(&section.key("inputs"), cause);
-        }
+    if section.is_sound(&["inputs", "max_batch_size", "frame_bytes"])
+        && let Err(cause) = memory::check_frames(config)
+    {
+        problems.conflict(&section.key("inputs"), cause);
     }
 }

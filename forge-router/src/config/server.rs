@@ -68,7 +68,8 @@ pub(super) fn read(
     let (body, inflight) = (config.max_body_bytes, config.max_inflight_bytes);
     if inflight < body && section.is_sound(&["max_body_bytes", "max_inflight_bytes"]) {
         let cause = format!(
-            "{inflight} is less than max_body_bytes ({body}), so that the largest bodies could never be read"
+            "{inflight} is less than max_body_bytes ({body}), \
+             so that the largest bodies could never be read"
         );
         section.problems().conflict(&section.key("max_inflight_bytes"), cause);
     }

@@ -110,7 +110,7 @@ fn settle(version: &Version, finished: Finished, metrics: &ModelMetrics) {
     };
     for (entry, scattered) in batch.entries.into_iter().zip(scattered) {
         let queue = submitted.saturating_duration_since(entry.timing.arrived);
-        let phases = Phases { queue, compute };
+        let phases = Phases { queue };
         let Pending { inputs, reply, mut memory } = entry.item;
         drop(inputs);
         memory.replace(scattered.outputs.iter().map(|output| output.data.len()).sum());

@@ -50,8 +50,7 @@ pub struct Finished {
 
 impl WorkerLink {
     pub fn new(end: RouterEnd) -> Self {
-        let ring =
-            Ring { next_batch: 1, in_flight: VecDeque::new(), last_completion: None, end };
+        let ring = Ring { next_batch: 1, in_flight: VecDeque::new(), last_completion: None, end };
         Self { frames: ring.end.geometry().frames, ring: Mutex::new(ring), idle: Notify::new() }
     }
 
@@ -141,7 +140,9 @@ impl Ring {
         };
         for (index, row) in batch.key.iter().enumerate() {
             let shape = row.shape.with_rows(u64::from(batch.rows));
-            let Some(shape) = shape else { return Err(unexpected("a batch of too many dimensions")) };
+            let Some(shape) = shape else {
+                return Err(unexpected("a batch of too many dimensions"));
+            };
             let meta = TensorMeta { dtype: row.dtype, shape };
             let slot = frame.tensor(meta).map_err(|full| unexpected(&full.to_string()))?;
             let mut offset = 0;

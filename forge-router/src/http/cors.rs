@@ -64,7 +64,8 @@ mod tests {
     use super::*;
 
     fn allowed(origins: &[&str], origin: Option<&str>) -> Option<String> {
-        let cors = Cors::new(&origins.iter().map(|origin| (*origin).to_owned()).collect::<Vec<_>>());
+        let cors =
+            Cors::new(&origins.iter().map(|origin| (*origin).to_owned()).collect::<Vec<_>>());
         let (mut asked, mut answer) = (HeaderMap::new(), HeaderMap::new());
         if let Some(origin) = origin {
             asked.insert(ORIGIN, HeaderValue::try_from(origin).unwrap());

@@ -8,6 +8,7 @@ use hyper::StatusCode;
 use hyper::header::{HeaderValue, RETRY_AFTER};
 
 use super::app::{App, Phase};
+use super::error::HttpError;
 use super::models;
 use super::reply::{self, Reply};
 use crate::json;
@@ -25,6 +26,21 @@ pub fn ready(app: &App) -> Reply {
     json::write_string(&mut body, word);
     body.push(b'}');
     told(status, body)
+}
+
+/// `GET /v1/models/{model}/ready`: this model alone, whatever the others do.
+pub fn model_ready(app: &App, name: &str) -> Result<Reply, HttpError> {
+    let state = models::find(app, name)?.status().state;
+    let status = match state {
+        ModelState::Ready => StatusCode::OK,
+        ModelState::Loading | ModelState::Degraded | ModelState::Draining => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+    };
+    let mut body = b"{\"status\":".to_vec();
+    json::write_string(&mut body, state.name());
+    body.push(b'}');
+    Ok(told(status, body))
 }
 
 /// `GET /health`: the verdict of `ready`, and every model.

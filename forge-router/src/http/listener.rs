@@ -61,7 +61,11 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection::serve(stream, Arc::clone(&app), draining.clone()));
+                    connections.spawn(connection::serve(
+                        stream,
+                        Arc::clone(&app),
+                        draining.clone(),
+                    ));
                 }
                 Err(error) if is_the_clients(&error) => debug!(%error, "connection not accepted"),
                 Err(error) => {

@@ -77,7 +77,7 @@ async fn predict(
     model.metrics.decoded(decoding.elapsed());
     let answer = match admitted.run(inputs, deadline, memory).await {
         Ok(reply) => reply?,
-        Err(Expired) => return Err(expired(model, id).into()),
+        Err(expired) => return Err(expired_error(model, expired, id).into()),
     };
     model.metrics.waited(answer.phases.queue);
     let encoding = Instant::now();
@@ -88,8 +88,10 @@ async fn predict(
     Ok(reply)
 }
 
-fn expired(model: &Model, id: &HeaderValue) -> RequestError {
-    model.metrics.expired_in_queue();
+fn expired_error(model: &Model, expired: Expired, id: &HeaderValue) -> RequestError {
+    if expired.in_queue {
+        model.metrics.expired_in_queue();
+    }
     RequestError::Expired {
         id: as_text(id).to_owned(),
         seconds: model.config.request_timeout.as_secs_f64(),

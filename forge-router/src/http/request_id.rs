@@ -1,6 +1,5 @@
 //! The name of a request in answers, headers and logs.
 
-use std::fmt::Write;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -35,10 +34,8 @@ impl RequestIds {
 
     fn make(&self) -> HeaderValue {
         let id = mix(self.next.fetch_add(1, Ordering::Relaxed));
-        let mut text = String::with_capacity(16);
-        // Writing to a string cannot fail, and hexadecimal digits are a valid header value.
-        drop(write!(text, "{id:016x}"));
-        HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("0"))
+        // Hexadecimal digits are a valid header value.
+        HeaderValue::try_from(format!("{id:016x}")).unwrap_or(HeaderValue::from_static("0"))
     }
 }
 

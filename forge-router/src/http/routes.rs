@@ -23,6 +23,7 @@ enum Route<'a> {
     Predict { model: &'a str },
     Models,
     Model { name: &'a str },
+    ModelReady { name: &'a str },
     Metrics,
     Health,
     Live,
@@ -62,6 +63,10 @@ async fn dispatch(app: &Arc<App>, parts: &Parts, mut body: Incoming, id: &Header
         }
         Some(Route::Models) => models::list(app),
         Some(Route::Model { name }) => match models::show(app, name) {
+            Ok(reply) => reply,
+            Err(error) => refuse(app, parts, &mut body, &error, name, id).await,
+        },
+        Some(Route::ModelReady { name }) => match health::model_ready(app, name) {
             Ok(reply) => reply,
             Err(error) => refuse(app, parts, &mut body, &error, name, id).await,
         },
@@ -105,7 +110,7 @@ fn route(parts: &Parts) -> Result<Option<Route<'_>>, HttpError> {
     let Some(route) = find(path) else {
         return Err(HttpError::NoRoute { path: path.to_owned() });
     };
-    let is_v1 = matches!(route, Route::Predict { .. } | Route::Models | Route::Model { .. });
+    let is_v1 = !matches!(route, Route::Metrics | Route::Health | Route::Live | Route::Ready);
     let allow = match route {
         Route::Predict { .. } => "POST",
         _ => "GET, HEAD",
@@ -125,6 +130,7 @@ fn find(path: &str) -> Option<Route<'_>> {
     Some(match segments.as_slice() {
         ["v1", "models"] => Route::Models,
         ["v1", "models", name] if !name.is_empty() && *name != "predict" => Route::Model { name },
+        ["v1", "models", name, "ready"] if !name.is_empty() => Route::ModelReady { name },
         ["v1", model, "predict"] if !model.is_empty() => Route::Predict { model },
         ["metrics"] => Route::Metrics,
         ["health"] => Route::Health,
@@ -144,6 +150,7 @@ mod tests {
             ("/v1/dummy/predict", Some(Route::Predict { model: "dummy" })),
             ("/v1/models", Some(Route::Models)),
             ("/v1/models/dummy", Some(Route::Model { name: "dummy" })),
+            ("/v1/models/dummy/ready", Some(Route::ModelReady { name: "dummy" })),
             ("/v1/models/predict", Some(Route::Predict { model: "models" })),
             ("/metrics", Some(Route::Metrics)),
             ("/health", Some(Route::Health)),

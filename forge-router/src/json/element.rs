@@ -3,11 +3,9 @@
 use half::{bf16, f16};
 
 use super::number::{NotWhole, Number};
-use crate::tensor::Dtype;
 
 /// One of torch's element types. The errors say why a value does not fit.
 pub(super) trait Element {
-    const DTYPE: Dtype;
     /// The little-endian bytes of one element.
     type Bytes: AsRef<[u8]>;
 
@@ -22,9 +20,8 @@ pub(super) trait Element {
 
 /// Floats are rounded from the nearest double, as torch does it: half types by way of float32.
 macro_rules! float {
-    ($float:ty, $dtype:ident, $bytes:literal, $nearest:expr, $narrow:expr, $largest:literal) => {
+    ($float:ty, $bytes:literal, $nearest:expr, $narrow:expr, $largest:literal) => {
         impl Element for $float {
-            const DTYPE: Dtype = Dtype::$dtype;
             type Bytes = [u8; $bytes];
 
             #[inline(always)]
@@ -47,19 +44,11 @@ macro_rules! float {
     };
 }
 
-float!(f64, Float64, 8, Number::to_f64, |value: f64| value, "1.8e308");
-float!(f32, Float32, 4, Number::to_f32, |value: f64| value as f32, "3.4e38");
-float!(
-    f16,
-    Float16,
-    2,
-    |number: Number, text| f16::from_f32(number.to_f32(text)),
-    f16::from_f64,
-    "65504"
-);
+float!(f64, 8, Number::to_f64, |value: f64| value, "1.8e308");
+float!(f32, 4, Number::to_f32, |value: f64| value as f32, "3.4e38");
+float!(f16, 2, |number: Number, text| f16::from_f32(number.to_f32(text)), f16::from_f64, "65504");
 float!(
     bf16,
-    Bfloat16,
     2,
     |number: Number, text| bf16::from_f32(number.to_f32(text)),
     bf16::from_f64,
@@ -67,9 +56,8 @@ float!(
 );
 
 macro_rules! integer {
-    ($integer:ty, $dtype:ident, $bytes:literal, $range:literal) => {
+    ($integer:ty, $bytes:literal, $range:literal) => {
         impl Element for $integer {
-            const DTYPE: Dtype = Dtype::$dtype;
             type Bytes = [u8; $bytes];
 
             #[inline(always)]
@@ -94,14 +82,13 @@ macro_rules! integer {
 
 const FRACTION: &str = "it is no whole number";
 
-integer!(u8, Uint8, 1, "0 to 255");
-integer!(i8, Int8, 1, "-128 to 127");
-integer!(i16, Int16, 2, "-32768 to 32767");
-integer!(i32, Int32, 4, "-2147483648 to 2147483647");
-integer!(i64, Int64, 8, "-9223372036854775808 to 9223372036854775807");
+integer!(u8, 1, "0 to 255");
+integer!(i8, 1, "-128 to 127");
+integer!(i16, 2, "-32768 to 32767");
+integer!(i32, 4, "-2147483648 to 2147483647");
+integer!(i64, 8, "-9223372036854775808 to 9223372036854775807");
 
 impl Element for bool {
-    const DTYPE: Dtype = Dtype::Bool;
     type Bytes = [u8; 1];
 
     #[inline(always)]

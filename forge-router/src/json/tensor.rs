@@ -104,12 +104,12 @@ impl Reader<'_, '_> {
         loop {
             match self.cursor.peek() {
                 Some(b'[') => {
-                    self.nest.open().map_err(|uneven| self.uneven(uneven))?;
+                    self.nest.open().map_err(|uneven| self.uneven(self.cursor.at, uneven))?;
                     self.cursor.at += 1;
                     if !self.cursor.take(b']') {
                         continue;
                     }
-                    self.nest.close().map_err(|uneven| self.uneven(uneven))?;
+                    self.close()?;
                 }
                 _ if self.nest.depth() == 0 => {
                     let (bytes, end) = element::<E>(self.cursor.body, self.cursor.at)
@@ -120,7 +120,7 @@ impl Reader<'_, '_> {
                 _ => {
                     self.nest.numbers().map_err(|uneven| self.explain_misplaced(uneven))?;
                     self.row::<E>()?;
-                    self.nest.close().map_err(|uneven| self.uneven(uneven))?;
+                    self.close()?;
                 }
             }
             if !self.close_ended()? {
@@ -136,7 +136,7 @@ impl Reader<'_, '_> {
                 return Ok(true);
             }
             self.cursor.expect(b']', "expected , or ] after an array")?;
-            self.nest.close().map_err(|uneven| self.uneven(uneven))?;
+            self.close()?;
         }
         Ok(false)
     }
@@ -174,14 +174,21 @@ impl Reader<'_, '_> {
         Err(self.explain(&fault))
     }
 
+    /// The innermost array ended with the last byte taken.
+    fn close(&mut self) -> Result<(), DecodeError> {
+        self.nest.close().map_err(|uneven| self.uneven(self.cursor.at - 1, uneven))
+    }
+
     fn finish(self) -> Result<(DecodedTensor, usize), DecodeError> {
-        let Some(shape) = self.nest.shape() else { return Err(self.uneven(Uneven::TooDeep)) };
+        let Some(shape) = self.nest.shape() else {
+            return Err(self.uneven(self.cursor.at, Uneven::TooDeep));
+        };
         Ok((DecodedTensor { dtype: self.wanted.dtype, shape, data: self.out }, self.cursor.at))
     }
 
     #[cold]
-    fn uneven(&self, uneven: Uneven) -> DecodeError {
-        let (at, input) = (self.cursor.at, self.wanted.label.to_string());
+    fn uneven(&self, at: usize, uneven: Uneven) -> DecodeError {
+        let input = self.wanted.label.to_string();
         match uneven {
             Uneven::Ragged(what) => DecodeError::Ragged { at, input, what },
             Uneven::TooDeep => DecodeError::TooDeep { at, place: input, limit: MAX_DIMS },
@@ -192,7 +199,7 @@ impl Reader<'_, '_> {
     #[cold]
     fn explain_misplaced(&self, uneven: Uneven) -> DecodeError {
         match element::<f64>(self.cursor.body, self.cursor.at) {
-            Ok(_) => self.uneven(uneven),
+            Ok(_) => self.uneven(self.cursor.at, uneven),
             Err(fault) => self.explain(&fault),
         }
     }

@@ -10,5 +10,5 @@ mod subscriber;
 mod text;
 
 pub use failures::{Failure, FailureLog};
-pub use subscriber::{Format, InstallError, Level, Settings, UnknownFormat, UnknownLevel, install};
+pub use subscriber::{Format, Level, Settings, install};
 pub use text::one_line;

@@ -82,6 +82,7 @@ impl Metrics {
     /// Takes the series of `model` out of the scrape, whoever still holds a handle.
     ///
     /// Such handles go on counting into series nobody sees. Does nothing for an unknown name.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the unloading of models will call it"))]
     pub fn unregister_model(&self, model: &str) {
         self.models.unregister(model, |_| true);
     }

@@ -90,6 +90,7 @@ impl ModelMetrics {
     }
 
     /// A hot swap was completed `time` after it was asked for.
+    #[expect(dead_code, reason = "the hot swap will call it")]
     pub fn swapped(&self, time: Duration) {
         self.series().swaps.inc();
         self.series().swap_duration.observe(time.as_secs_f64());

@@ -60,8 +60,7 @@ impl fmt::Display for ModelState {
 
 impl Model {
     fn new(config: ModelConfig, metrics: ModelMetrics) -> Self {
-        let status =
-            ModelStatus { state: ModelState::Loading, cause: None, workers: Vec::new() };
+        let status = ModelStatus { state: ModelState::Loading, cause: None, workers: Vec::new() };
         Self {
             name: config.name.clone(),
             config,

@@ -179,8 +179,9 @@ impl Version {
         }
     }
 
-    /// Admits nobody from here on and fails what still waits with `error`.
-    pub fn close(&self, error: &RequestError) {
+    /// Admits nobody from here on and answers what still waits that the server drains.
+    pub fn close(&self) {
+        let error = self.not_ready("draining");
         self.admission.drain();
         let mut state = self.state();
         let waiting = state.queue.take_all();
@@ -191,11 +192,12 @@ impl Version {
         for pending in waiting.into_iter().chain(again) {
             answer(pending, Err(error.clone()));
         }
+        self.window.notify_one();
     }
 
-    /// Pumps whenever a window passes; ends when the version is dropped by everyone else.
+    /// Pumps whenever a window passes; ends once the version is closed and empty.
     pub async fn watch_windows(self: Arc<Self>) {
-        loop {
+        while !self.admission.is_drained() {
             let next = self.state().queue.next_ripe();
             match next {
                 None => self.window.notified().await,
@@ -214,7 +216,7 @@ impl Version {
         }
     }
 
-    pub(super) fn not_ready(&self, state: &str) -> RequestError {
+    fn not_ready(&self, state: &str) -> RequestError {
         RequestError::NotReady { model: self.settings.model.clone(), state: state.to_owned() }
     }
 
@@ -231,11 +233,12 @@ impl Version {
         Enqueued { key, ticket, answer }
     }
 
-    fn take_back(&self, key: &[TensorMeta], ticket: Ticket) {
-        let taken = self.state().queue.remove(key, ticket);
-        if taken.is_some() {
+    fn take_back(&self, key: &[TensorMeta], ticket: Ticket) -> bool {
+        let taken = self.state().queue.remove(key, ticket).is_some();
+        if taken {
             self.left_queue(1);
         }
+        taken
     }
 
     fn left_queue(&self, requests: usize) {
@@ -279,10 +282,6 @@ struct Enqueued {
 }
 
 impl Admitted {
-    pub fn version(&self) -> &Arc<Version> {
-        &self.version
-    }
-
     /// Queues the request and waits for its answer, until `deadline` at the latest. Dropping the
     /// future takes the request back where it still waits.
     pub async fn run(
@@ -307,9 +306,10 @@ impl Admitted {
                 waiting.is_answered = true;
                 Ok(reply)
             }
-            // Dropped unanswered: it had expired when its batch was cut, a moment before the timer.
             Ok(Err(_)) if Instant::now() < deadline => Ok(Err(version.not_ready("retired"))),
-            Ok(Err(_)) | Err(_) => Err(Expired),
+            // Dropped unanswered: it had expired when its batch was cut, a moment before the timer.
+            Ok(Err(_)) => Err(Expired { in_queue: true }),
+            Err(_) => Err(Expired { in_queue: waiting.take_back() }),
         }
     }
 }
@@ -324,7 +324,10 @@ impl Drop for Admitted {
 
 /// The deadline passed before the answer came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Expired;
+pub struct Expired {
+    /// It still waited for its batch; else it was running.
+    pub in_queue: bool,
+}
 
 /// Takes its request out of the queue when dropped.
 struct Waiting<'a> {
@@ -334,10 +337,17 @@ struct Waiting<'a> {
     is_answered: bool,
 }
 
+impl Waiting<'_> {
+    /// Whether the request was still in the queue.
+    fn take_back(&self) -> bool {
+        self.version.take_back(&self.key, self.ticket)
+    }
+}
+
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if !self.is_answered {
-            self.version.take_back(&self.key, self.ticket);
+            self.take_back();
         }
     }
 }

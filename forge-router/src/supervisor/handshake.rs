@@ -21,12 +21,10 @@ use forge_ipc::{
 
 use super::control::Control;
 use super::plan::WorkerPlan;
+use crate::config::FRAMES_PER_WORKER;
 use crate::dispatch::WorkerLink;
 use crate::model::{Interface, InterfaceError};
 use crate::system;
-
-/// Frames of each ring: one runs, one waits.
-pub const FRAMES: u32 = 2;
 
 /// What the handshake brought.
 #[derive(Debug)]
@@ -71,8 +69,11 @@ pub async fn handshake(control: &Control, plan: &WorkerPlan) -> Result<Attached,
         Some(row) => probe(control, &row, plan.max_batch_size()).await?,
         None => plan.model.config.frame_bytes.get(),
     };
-    let geometry =
-        Geometry::new(FRAMES, plan.request_payload(interface.fixed_row().as_deref()), response_payload)?;
+    let geometry = Geometry::new(
+        FRAMES_PER_WORKER,
+        plan.request_payload(interface.fixed_row().as_deref()),
+        response_payload,
+    )?;
     let link = attach(control, geometry).await?;
     Ok(Attached { link, interface })
 }
@@ -140,10 +141,8 @@ fn check_rows(outputs: &[TensorMeta], rows: u64) -> Result<(), HandshakeError> {
 async fn attach(control: &Control, geometry: Geometry) -> Result<Arc<WorkerLink>, HandshakeError> {
     let needed = geometry.request_region_bytes() + geometry.response_region_bytes();
     // Allocating more than there is would call the kernel's OOM killer, which takes bystanders.
-    if let Some(available) = system::memory::available() {
-        if needed > available {
-            return Err(HandshakeError::Memory { needed, available });
-        }
+    if let Some(available) = system::memory::available().filter(|available| needed > *available) {
+        return Err(HandshakeError::Memory { needed, available });
     }
     let (end, fds) = RouterEnd::create(geometry)?;
     let order: [BorrowedFd<'_>; 4] = [

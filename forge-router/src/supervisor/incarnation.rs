@@ -64,11 +64,8 @@ pub async fn live(
 
 fn start(plan: &WorkerPlan) -> Result<(Process, Control), String> {
     let (ours, theirs) = ControlSocket::pair().map_err(|error| error.to_string())?;
-    let origin = Origin {
-        model: plan.model.name.to_string(),
-        version: plan.version.0,
-        worker: plan.index,
-    };
+    let origin =
+        Origin { model: plan.model.name.to_string(), version: plan.version.0, worker: plan.index };
     let process = Process::spawn(&plan.binary, theirs, &origin, &plan.worker)
         .map_err(|error| error.to_string())?;
     let control = Control::new(ours).map_err(|error| error.to_string())?;

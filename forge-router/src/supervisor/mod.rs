@@ -35,6 +35,7 @@ use self::incarnation::{Incarnation, live};
 use self::life_cycle::WorkerEvent;
 use self::plan::WorkerPlan;
 use self::statuses::Statuses;
+use crate::logging::one_line;
 use crate::memory_budget::MemoryBudget;
 use crate::metrics::Metrics;
 use crate::model::{Model, Registry, VersionId};
@@ -46,7 +47,10 @@ pub enum Startup {
     /// Every model has been ready.
     Ready,
     /// A model cannot be served.
-    Failed { model: String, cause: String },
+    Failed {
+        model: String,
+        cause: String,
+    },
 }
 
 /// What a worker's task tells the actor.
@@ -175,7 +179,7 @@ async fn keep_alive(
         };
         let pause = backoff.after_crash(served, chance());
         warn!(model = %plan.model.name, version = plan.version.0, worker = plan.index,
-            "worker ended: {cause}; it is started again in {pause:?}");
+            "worker ended: {}; it is started again in {pause:?}", one_line(&cause));
         plan.model.metrics.worker_restarted();
         tell(WorkerEvent::Failed, Some(cause));
         tokio::select! {

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tracing::info;
 
+use crate::logging::one_line;
+
 /// Lines kept for the report of a crash.
 const KEPT_LINES: usize = 20;
 
@@ -54,7 +56,7 @@ pub async fn follow(
     let mut log = |line: &[u8]| {
         let line = String::from_utf8_lossy(line).into_owned();
         let Origin { model, version, worker } = &origin;
-        info!(%model, version, worker, stream, "{line}");
+        info!(%model, version, worker, stream, "{}", one_line(&line));
         last_lines.push(line);
     };
     // A pipe that cannot be read is a pipe that has ended.

@@ -65,9 +65,8 @@ impl Process {
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
-        let mut child = command
-            .spawn()
-            .map_err(|source| SpawnError { path: binary.to_owned(), source })?;
+        let mut child =
+            command.spawn().map_err(|source| SpawnError { path: binary.to_owned(), source })?;
         let last_lines = LastLines::default();
         let mut pipes = Vec::with_capacity(2);
         if let Some(pipe) = child.stdout.take() {

@@ -57,7 +57,7 @@ fn json_that_is_no_request_is_refused() {
 fn ragged_nesting_is_refused() {
     let forge = Forge::serving("m", "echo");
     for body in ["[[1, 2], [3]]", "[[1], 2]", "[1, [2]]", "[[], [1]]", "[[[1], [2]], [[3]]]"] {
-        refused(&forge, &format!("{{\"input\": {body}}}"), "ragged");
+        refused(&forge, &format!("{{\"input\": {body}}}"), "expected");
     }
 }
 
@@ -76,10 +76,8 @@ fn nesting_that_is_too_deep_is_refused_before_it_costs_anything() {
 
 #[test]
 fn a_declared_model_refuses_other_shapes_and_dtypes() {
-    let forge = Setup::new()
-        .test_model("m", "echo")
-        .with_inputs(&[("x", "float32", "[2, -1]")])
-        .start();
+    let forge =
+        Setup::new().test_model("m", "echo").with_inputs(&[("x", "float32", "[2, -1]")]).start();
     for (body, word) in [
         (json!({"input": [1, 2]}), "shape"),
         (json!({"input": [[1], [2], [3]]}), "[2, -1]"),
@@ -127,7 +125,11 @@ fn an_output_that_no_frame_holds_is_told_with_the_key_to_raise() {
 #[test]
 fn what_is_no_http_ends_the_connection_and_nothing_else() {
     let forge = Forge::serving("m", "echo");
-    for bytes in [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], b"hello\r\n\r\n", b"\0\0\0\0\r\n\r\n"] {
+    for bytes in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
+        b"hello\r\n\r\n",
+        b"\0\0\0\0\r\n\r\n",
+    ] {
         let mut connection = forge.connect();
         connection.send(bytes).unwrap();
         connection.wait_for_end();

@@ -12,7 +12,12 @@ fn dtypes() -> Vec<(&'static str, &'static [&'static str], Value, Value)> {
         ("int8", &["char"], json!([-64, 63]), json!([-128, 126])),
         ("int16", &["short"], json!([-16384, 16383]), json!([-32768, 32766])),
         ("int32", &["int"], json!([-1_073_741_824, 5]), json!([-2_147_483_648_i64, 10])),
-        ("int64", &["long"], json!([4_611_686_018_427_387_903_i64]), json!([9_223_372_036_854_775_806_i64])),
+        (
+            "int64",
+            &["long"],
+            json!([4_611_686_018_427_387_903_i64]),
+            json!([9_223_372_036_854_775_806_i64]),
+        ),
         ("uint8", &["byte"], json!([0, 127]), json!([0, 254])),
     ]
 }
@@ -67,7 +72,8 @@ fn the_limits_of_the_integers_are_exact() {
         ("int64", "-9223372036854775808", "9223372036854775807"),
     ] {
         let both = format!("[{lowest},{highest}]");
-        let response = forge.predict_text("m", &format!("{{\"input\":{both},\"dtype\":\"{dtype}\"}}"));
+        let response =
+            forge.predict_text("m", &format!("{{\"input\":{both},\"dtype\":\"{dtype}\"}}"));
         assert_eq!(response.status, 200, "{dtype}: {}", response.text());
         assert!(response.text().contains(&both), "{dtype}: {}", response.text());
     }
@@ -117,7 +123,8 @@ fn an_unknown_dtype_is_refused_by_name() {
 fn nan_and_the_infinities_are_read_in_both_forms_and_written_as_strings() {
     let forge = Setup::new().real_model("m", "double.pt").start();
     for dtype in ["float16", "bfloat16", "float32", "float64"] {
-        for input in ["[NaN, Infinity, -Infinity, 1]", "[\"NaN\", \"Infinity\", \"-Infinity\", 1]"] {
+        for input in ["[NaN, Infinity, -Infinity, 1]", "[\"NaN\", \"Infinity\", \"-Infinity\", 1]"]
+        {
             let body = format!("{{\"input\": {input}, \"dtype\": \"{dtype}\"}}");
             let output = forge.predict_text("m", &body).output();
             assert_eq!(output, json!(["NaN", "Infinity", "-Infinity", 2.0]), "{body}");

@@ -62,7 +62,7 @@ fn inputs_that_the_model_does_not_take_are_refused_with_those_it_takes() {
         (json!({"input": [1]}), "by name"),
         (json!({"inputs": {"a": [1]}}), "'b' is missing"),
         (json!({"inputs": {"a": [1], "b": [1], "c": [1]}}), "no input 'c'"),
-        (json!({"inputs": {}}), "missing"),
+        (json!({"inputs": {}}), "no members"),
         (json!({"inputs": {"a": [1], "b": [1]}, "input": [1]}), "input"),
     ] {
         let response = forge.predict("m", &body);
@@ -76,7 +76,7 @@ fn the_output_has_the_models_own_structure() {
     for (file, output) in [
         ("pair.pt", json!([[0.5, 1.0], [2.0, 4.0]])),
         ("dict.pt", json!({"low": [0.5, 1.0], "high": [2.0, 4.0]})),
-        ("named-tuple.pt", json!([[0.5, 1.0], [2.0, 4.0]])),
+        ("named-tuple.pt", json!({"low": [0.5, 1.0], "high": [2.0, 4.0]})),
         ("nested.pt", json!([[1.0, 2.0], {"again": [[2.0, 4.0], [3.0, 6.0]]}])),
     ] {
         let forge = Setup::new().real_model("m", file).start();
@@ -151,5 +151,7 @@ fn a_large_input_and_its_output_arrive_whole() {
     let output = forge.predict("m", &json!({"input": input})).output();
     let output = output.as_array().unwrap();
     assert_eq!(output.len(), input.len());
-    assert!((0_u32..).zip(output).all(|(index, value)| value.as_f64() == Some(f64::from(2 * index))));
+    assert!(
+        (0_u32..).zip(output).all(|(index, value)| value.as_f64() == Some(f64::from(2 * index)))
+    );
 }

@@ -1,0 +1,164 @@
+use std::time::Duration;
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let files = Files::new();
+    let config = files.load("[models.m]\npath = \"m.pt\"").unwrap();
+
+    let server = &config.server;
+    assert_eq!(server.address.to_string(), "127.0.0.1:8000");
+    assert_eq!(server.model_root, files.directory);
+    assert_eq!(server.max_body_bytes.get(), 67_108_864);
+    assert_eq!(server.max_inflight_bytes.get(), 1_073_741_824);
+    assert_eq!(server.cors_origins, ["*"]);
+    assert!(!server.access_log);
+    assert_eq!(server.header_timeout, 30 * SECOND);
+    assert_eq!(server.body_timeout, 30 * SECOND);
+    assert_eq!(server.shutdown_grace, 10 * SECOND);
+
+    let model = &config.models[0];
+    assert_eq!(model.name.as_str(), "m");
+    assert_eq!(model.path, files.path("m.pt"));
+    assert_eq!(model.batch_window, Duration::ZERO);
+    assert_eq!(model.max_batch_size.get(), 32);
+    assert_eq!(model.max_queue_depth.get(), 256);
+    assert_eq!(model.request_timeout, 30 * SECOND);
+    assert_eq!(model.batch_timeout, 60 * SECOND);
+    assert_eq!(model.load_timeout, 300 * SECOND);
+    assert_eq!(model.frame_bytes.get(), 8_388_608);
+    assert!(!model.required);
+    assert!(model.inputs.is_empty());
+    let [worker] = model.workers.as_slice() else { panic!("{:?}", model.workers) };
+    assert_eq!((worker.device, worker.threads.get()), (Device::Cpu, 4));
+    assert!(worker.cpus.is_empty());
+}
+
+#[test]
+fn every_key_is_read() {
+    let files = Files::new();
+    files.write("models/deep/m.pt", "");
+    let config = files
+        .load(
+            r#"
+            [server]
+            host = "::1"
+            port = 0
+            model_root = "models"
+            max_body_bytes = 1000
+            max_inflight_bytes = 2000
+            cors_origins = ["https://example.org", "http://localhost:3000"]
+            access_log = true
+            header_timeout_s = 1
+            body_timeout_s = 2.5
+            shutdown_grace_s = 0
+
+            [models."m.v2"]
+            path = "models/deep/m.pt"
+            batch_window_ms = 0.5
+            max_batch_size = 8
+            max_queue_depth = 9
+            request_timeout_s = 3
+            batch_timeout_s = 4
+            load_timeout_s = 5
+            required = true
+            frame_bytes = 4096
+            device = "cuda:1"
+            workers = 2
+            num_threads = 3
+            cpus = "1-2"
+            [[models."m.v2".inputs]]
+            name = "ids"
+            dtype = "torch.long"
+            shape = [-1, 3]
+            "#,
+        )
+        .unwrap();
+
+    let server = &config.server;
+    assert_eq!(server.address.to_string(), "[::1]:0");
+    assert_eq!(server.model_root, files.path("models"));
+    assert_eq!((server.max_body_bytes.get(), server.max_inflight_bytes.get()), (1000, 2000));
+    assert_eq!(server.cors_origins, ["https://example.org", "http://localhost:3000"]);
+    assert!(server.access_log);
+    assert_eq!((server.header_timeout, server.body_timeout), (SECOND, SECOND * 5 / 2));
+    assert_eq!(server.shutdown_grace, Duration::ZERO);
+
+    let model = &config.models[0];
+    assert_eq!(model.name.as_str(), "m.v2");
+    assert_eq!(model.path, files.path("models/deep/m.pt"));
+    assert_eq!(model.batch_window, Duration::from_micros(500));
+    assert_eq!((model.max_batch_size.get(), model.max_queue_depth.get()), (8, 9));
+    assert_eq!((model.request_timeout, model.batch_timeout), (3 * SECOND, 4 * SECOND));
+    assert_eq!((model.load_timeout, model.frame_bytes.get()), (5 * SECOND, 4096));
+    assert!(model.required);
+    let workers: Vec<_> =
+        model.workers.iter().map(|it| (it.device, it.threads.get(), it.cpus.clone())).collect();
+    assert_eq!(workers, [(Device::Cuda(1), 3, vec![1]), (Device::Cuda(1), 3, vec![2])]);
+    let input = &model.inputs[0];
+    assert_eq!((input.name.as_str(), input.dtype.name()), ("ids", "int64"));
+    assert_eq!(input.shape, [None, Some(3)]);
+}
+
+#[test]
+fn the_command_line_comes_before_the_file() {
+    let files = Files::new();
+    let text = "[server]\nhost = \"127.0.0.2\"\nport = 9\n[models.m]\npath = \"m.pt\"";
+    let path = files.write("forge.toml", text);
+    for (host, port, address) in [
+        (None, None, "127.0.0.2:9"),
+        (Some("localhost"), None, "127.0.0.1:9"),
+        (None, Some(0), "127.0.0.2:0"),
+        (Some("::"), Some(80), "[::]:80"),
+    ] {
+        let overrides = Overrides { host: host.map(str::to_owned), port };
+        let config = load(&path, &overrides, &machine(1)).unwrap();
+        assert_eq!(config.server.address.to_string(), address);
+    }
+    let overrides = Overrides { host: Some("example.org".to_owned()), port: None };
+    assert_eq!(
+        problems(load(&path, &overrides, &machine(1))),
+        ["--host: found \"example.org\", allowed is an IP address or \"localhost\""]
+    );
+}
+
+#[test]
+fn model_files_alone_are_named_by_their_stems() {
+    let files = Files::new();
+    let paths = [files.write("b/second.v2.pt", ""), files.path("m.pt")];
+    let config = for_models(&paths, &Overrides::default(), &machine(2)).unwrap();
+    let names: Vec<&str> = config.models.iter().map(|model| model.name.as_str()).collect();
+    assert_eq!(names, ["m", "second.v2"]);
+    assert_eq!(config.models[0], ModelConfig { path: files.path("m.pt"), ..model_on(2) });
+    assert_eq!(config.server.model_root, files.path("b"));
+    assert_eq!(config.server.address.port(), 8000);
+}
+
+#[test]
+fn model_files_that_cannot_be_served_by_their_names_are_told() {
+    let files = Files::new();
+    let paths = [
+        files.path("m.pt"),
+        files.write("a/m.pt", ""),
+        files.write("my model.pt", ""),
+        files.path("no.pt"),
+        files.path("forge.toml"),
+    ];
+    let told = problems(for_models(&paths, &Overrides::default(), &machine(2)));
+    let [twice, unnamed, missing, config] = told.as_slice() else { panic!("{told:?}") };
+    assert!(twice.ends_with("a/m.pt: another model file is named m, too"), "{twice}");
+    assert!(unnamed.contains("\"my model\" is no model name"), "{unnamed}");
+    assert!(unnamed.ends_with("rename the file or name the model in a config file"), "{unnamed}");
+    assert!(missing.contains("no.pt cannot be read: No such file"), "{missing}");
+    assert!(config.ends_with("a config file stands alone, without other files"), "{config}");
+}
+
+/// The model `m` with nothing but defaults, on a machine of so many CPUs.
+fn model_on(cpus: usize) -> ModelConfig {
+    let files = Files::new();
+    let path = files.write("forge.toml", "[models.m]\npath = \"m.pt\"");
+    load(&path, &Overrides::default(), &machine(cpus)).unwrap().models.remove(0)
+}

@@ -1,0 +1,117 @@
+//! Workers that die, hang or lie: the router tells whom it concerns, and serves on.
+
+use forge_tests::{Forge, Response, Setup, Signal, json, until};
+
+const M: [(&str, &str); 1] = [("model", "m")];
+
+fn ask(forge: &Forge, number: i32) -> Response {
+    forge.predict("m", &json!({"input": [number]}))
+}
+
+/// Waits for the worker that replaces `before`, and for its answer.
+fn serves_again(forge: &Forge, before: i32) {
+    until("another worker answers", || ask(forge, 1).status == 200);
+    let workers = forge.workers();
+    assert_eq!(workers.len(), 1);
+    assert_ne!(workers[0].pid(), before);
+    assert_eq!(forge.metric("forge_worker_restarts_total", &M), 1.0);
+}
+
+fn only_worker(forge: &Forge) -> i32 {
+    let workers = forge.workers();
+    assert_eq!(workers.len(), 1);
+    workers[0].pid()
+}
+
+#[test]
+fn a_worker_that_crashes_is_replaced() {
+    let forge = Forge::serving("m", "crash");
+    let worker = only_worker(&forge);
+    let response = ask(&forge, 666);
+    assert_eq!(response.status, 503, "{}", response.text());
+    assert!(response.detail().contains("SIGSEGV"), "{}", response.detail());
+    serves_again(&forge, worker);
+    forge.wait_for_log(&["worker ended", "model=m", "SIGSEGV"]);
+}
+
+#[test]
+fn a_worker_that_is_killed_is_replaced() {
+    let forge = Forge::serving("m", "echo");
+    let worker = forge.workers()[0];
+    worker.signal(Signal::SIGKILL);
+    until("the worker is gone", || !worker.is_alive());
+    serves_again(&forge, worker.pid());
+}
+
+#[test]
+fn a_worker_that_hangs_is_killed_after_the_batch_timeout() {
+    let forge = Setup::new().test_model("m", "hang").with("batch_timeout_s = 0.5").start();
+    let worker = only_worker(&forge);
+    let response = ask(&forge, 777);
+    assert_eq!(response.status, 503, "{}", response.text());
+    assert!(response.detail().contains("batch_timeout_s"), "{}", response.detail());
+    serves_again(&forge, worker);
+}
+
+#[test]
+fn a_worker_that_exits_is_told_with_its_code() {
+    let forge = Forge::serving("m", "exit 3");
+    let response = ask(&forge, 1);
+    assert_eq!(response.status, 503, "{}", response.text());
+    assert!(response.detail().contains("exit status 3"), "{}", response.detail());
+}
+
+#[test]
+fn a_worker_whose_indices_lie_is_killed() {
+    a_lie_is_found_out("lie indices");
+}
+
+#[test]
+fn a_worker_whose_descriptors_lie_is_killed() {
+    a_lie_is_found_out("lie descriptor");
+}
+
+#[test]
+fn a_worker_that_writes_random_bytes_is_killed() {
+    a_lie_is_found_out("lie random");
+}
+
+fn a_lie_is_found_out(script: &str) {
+    let forge = Setup::new().test_model("m", script).test_model("other", "echo").start();
+    let liar = forge
+        .workers()
+        .into_iter()
+        .find(|worker| worker.command_line().windows(2).any(|words| words == ["--model", "m"]));
+    let liar = liar.unwrap();
+    let response = ask(&forge, 555);
+    assert_eq!(response.status, 503, "{}", response.text());
+    assert!(response.detail().contains("rules"), "{}", response.detail());
+    until("the liar is gone", || !liar.is_alive());
+    until("another worker answers", || ask(&forge, 1).status == 200);
+    assert_eq!(forge.predict("other", &json!({"input": [2]})).output(), json!([2.0]));
+    assert_eq!(forge.metric("forge_worker_restarts_total", &[("model", "other")]), 0.0);
+}
+
+#[test]
+fn requests_that_come_while_no_worker_lives_wait_for_the_next_one() {
+    let forge = Setup::new().test_model("m", "crash").with("max_batch_size = 1").start();
+    let mut crash = forge.send_predict("m", &json!({"input": [666]}));
+    assert_eq!(crash.response().status, 503);
+    let mut sent: Vec<_> =
+        (0..10).map(|n| forge.send_predict("m", &json!({"input": [n]}))).collect();
+    for (number, connection) in (0_u8..).zip(&mut sent) {
+        assert_eq!(connection.response().output(), json!([f64::from(number)]));
+    }
+}
+
+#[test]
+fn a_worker_that_dies_over_and_over_is_started_ever_more_slowly() {
+    let forge = Setup::new().test_model("m", "exit 3").with("request_timeout_s = 0.5").start();
+    for _ in 0..4 {
+        let status = ask(&forge, 1).status;
+        assert!([503, 504].contains(&status), "{status}");
+    }
+    let restarts = forge.metric("forge_worker_restarts_total", &M);
+    assert!((2.0..=4.0).contains(&restarts), "{restarts} restarts for four requests");
+    assert_eq!(forge.get("/health/live").status, 200);
+}

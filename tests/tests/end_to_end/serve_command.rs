@@ -1,0 +1,206 @@
+//! `forge serve` where it cannot serve, and what else a person may type.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+
+use forge_tests::{
+    Finished, Setup, TempDir, Value, checkout, eventually, finish, forge, json, program,
+};
+
+/// `forge serve` with a config of this text, beside a file `m.pt` that holds `model`.
+fn serve(model: &str, config: &str) -> Finished {
+    let dir = TempDir::new();
+    dir.write("m.pt", model);
+    let path = dir.write("forge.toml", config);
+    finish(&mut forge(&["serve", path.to_str().unwrap()]))
+}
+
+const CONFIG: &str = "[server]\nport = 0\n[models.m]\npath = \"m.pt\"\n";
+
+#[test]
+fn nothing_to_serve_is_a_usage_error() {
+    let dir = TempDir::new();
+    for arguments in [&["serve"][..], &[], &["serve", "--no-such-flag"], &["fly"]] {
+        let finished = finish(forge(arguments).current_dir(dir.path()));
+        assert_eq!(finished.code(), 64, "{arguments:?}: {}", finished.stderr);
+        assert!(finished.stderr.to_lowercase().contains("usage"), "{}", finished.stderr);
+    }
+}
+
+#[test]
+fn a_config_in_the_directory_is_served_without_being_named() {
+    let dir = TempDir::new();
+    dir.write("forge.toml", "[models.m]\npath = \"gone.pt\"\n");
+    let finished = finish(forge(&["serve"]).current_dir(dir.path()));
+    assert_eq!(finished.code(), 78, "{}", finished.stderr);
+    assert!(finished.stderr.contains("gone.pt"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_bad_config_is_refused_with_every_error() {
+    let finished = serve("", "[server]\nprot = 1\n[models.m]\npath = \"m.pt\"\nworkers = 0\n");
+    assert_eq!(finished.code(), 78);
+    for word in ["server.prot", "port", "models.m.workers"] {
+        assert!(finished.stderr.contains(word), "{word}: {}", finished.stderr);
+    }
+}
+
+#[test]
+fn a_model_that_is_no_torchscript_stops_the_start_in_the_workers_words() {
+    let finished = serve("not a model", CONFIG);
+    assert_eq!(finished.code(), 1);
+    assert!(finished.stderr.contains("model 'm' cannot be served"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("not a TorchScript file"), "{}", finished.stderr);
+    assert!(!finished.stdout.contains("ready"));
+}
+
+#[test]
+fn a_model_that_fails_to_load_stops_the_start_in_its_own_words() {
+    let forge = Setup::new()
+        .test_model("good", "echo")
+        .test_model("m", "fail-load no such operator")
+        .spawn();
+    let ended = forge.wait_until_ended();
+    assert_eq!(ended.status.code(), Some(1));
+    let line = ended.log.lines().last().unwrap();
+    assert!(line.contains("'m'") && line.contains("no such operator"), "{}", ended.log);
+}
+
+#[test]
+fn a_declared_model_that_throws_while_warming_stops_the_start() {
+    let forge = Setup::new()
+        .test_model("m", "throw always")
+        .with_inputs(&[("x", "float32", "[2]")])
+        .spawn();
+    let ended = forge.wait_until_ended();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(ended.log.contains("a negative row"), "{}", ended.log);
+}
+
+#[test]
+fn inputs_that_the_file_does_not_have_stop_the_start() {
+    let forge =
+        Setup::new().test_model("m", "echo").with_inputs(&[("y", "float32", "[2]")]).spawn();
+    let ended = forge.wait_until_ended();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(ended.log.contains("'y'") && ended.log.contains("(x)"), "{}", ended.log);
+}
+
+#[test]
+fn a_load_that_takes_too_long_stops_the_start() {
+    let forge =
+        Setup::new().test_model("m", "slow-load 60000").with("load_timeout_s = 0.3").spawn();
+    let ended = forge.wait_until_ended();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(ended.log.contains("load_timeout_s"), "{}", ended.log);
+}
+
+#[test]
+fn a_port_in_use_is_told() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let config = CONFIG.replace("port = 0", &format!("port = {port}"));
+    let finished = serve("", &config);
+    assert_eq!(finished.code(), 1);
+    let expected = format!("cannot listen on 127.0.0.1:{port}");
+    assert!(finished.stderr.contains(&expected), "{}", finished.stderr);
+}
+
+#[test]
+fn the_command_line_goes_before_the_config() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let forge = Setup::on_port(port)
+        .test_model("m", "echo")
+        .argument("--port=0")
+        .argument("--log-level=warning")
+        .argument("--log-format=json")
+        .start();
+    forge.predict("m", &json!({"input": ["bad"]}));
+    let line = eventually("the failure is logged", || {
+        forge.log().lines().find(|line| line.contains("request failed")).map(str::to_owned)
+    });
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((line["model"].as_str(), line["status"].as_u64()), (Some("m"), Some(422)));
+}
+
+#[test]
+fn model_files_are_served_without_a_config() {
+    let forge = Setup::of_files(&["double.pt", "pair.pt"]).start();
+    assert_eq!(forge.predict("double", &json!({"input": [1]})).output(), json!([2.0]));
+    assert_eq!(forge.predict("pair", &json!({"input": [1]})).output(), json!([[0.5], [2.0]]));
+}
+
+#[test]
+fn the_version_names_forge_libtorch_and_the_cpu() {
+    let finished = finish(&mut forge(&["--version"]));
+    assert_eq!(finished.code(), 0, "{}", finished.stderr);
+    for word in [concat!("forge ", env!("CARGO_PKG_VERSION")), "libtorch 2.", "CPU capability"] {
+        assert!(finished.stdout.contains(word), "{word}: {}", finished.stdout);
+    }
+}
+
+#[test]
+fn a_worker_that_is_run_by_hand_says_what_to_run_instead() {
+    for worker in ["forge-worker", "forge-test-worker"] {
+        let finished = finish(&mut Command::new(program(worker)));
+        assert_eq!(finished.code(), 64);
+        assert!(finished.stderr.contains("forge serve"), "{}", finished.stderr);
+    }
+}
+
+#[test]
+fn a_missing_libtorch_is_told_in_one_sentence_with_the_place() {
+    let dir = TempDir::new();
+    let (forge, worker) = (dir.path().join("forge"), dir.path().join("forge-worker"));
+    fs::copy(program("forge"), &forge).unwrap();
+    let libraries = fs::canonicalize(libtorch().join("lib")).unwrap();
+    // Copied for its mode, then written anew.
+    fs::copy(program("forge-worker"), &worker).unwrap();
+    fs::write(&worker, hide(&fs::read(program("forge-worker")).unwrap(), &libraries)).unwrap();
+    let config = dir.write("forge.toml", CONFIG);
+    dir.write("m.pt", "");
+    let mut version = Command::new(&forge);
+    let mut serve = Command::new(&forge);
+    for command in [version.arg("--version"), serve.arg("serve").arg(config)] {
+        let finished = finish(command.env_remove("LD_LIBRARY_PATH"));
+        assert_eq!(finished.code(), 1, "{}", finished.stderr);
+        let said = finished.stderr.lines().last().unwrap();
+        assert!(said.contains("libtorch is not where"), "{said}");
+        assert!(said.contains("/LIB"), "it does not name the path looked at: {said}");
+        assert!(!said.contains("cannot open shared object file"), "{said}");
+    }
+}
+
+/// Where the worker was linked to libtorch.
+fn libtorch() -> std::path::PathBuf {
+    std::env::var_os("LIBTORCH").map_or(checkout().join(".libtorch"), Into::into)
+}
+
+/// A program whose search path for libraries leads to nowhere: the end of `libraries` in capitals.
+fn hide(program: &[u8], libraries: &Path) -> Vec<u8> {
+    let path = libraries.to_str().unwrap().as_bytes();
+    let mut hidden = program.to_vec();
+    let mut found = 0;
+    for at in 0..program.len() - path.len() {
+        if program[at..].starts_with(path) {
+            let end = at + path.len();
+            hidden[end - 3..end].copy_from_slice(b"LIB");
+            found += 1;
+        }
+    }
+    assert!(found > 0, "the worker does not look in {libraries:?}");
+    hidden
+}
+
+#[test]
+fn forge_without_its_worker_beside_it_says_so() {
+    let dir = TempDir::new();
+    let forge = dir.path().join("forge");
+    fs::copy(program("forge"), &forge).unwrap();
+    let finished = finish(Command::new(&forge).arg("--version"));
+    assert_eq!(finished.code(), 1);
+    assert!(finished.stderr.contains("side by side"), "{}", finished.stderr);
+}

@@ -1,0 +1,75 @@
+//! How a Forge ends.
+
+use std::net::TcpStream;
+
+use forge_tests::{Forge, Setup, Signal, json, until};
+
+const M: [(&str, &str); 1] = [("model", "m")];
+
+#[test]
+fn what_was_admitted_is_answered_before_the_end() {
+    let forge = Setup::new().test_model("m", "sleep 200").with("max_batch_size = 1").start();
+    let address = forge.address();
+    let mut sent: Vec<_> =
+        (0..6).map(|n| forge.send_predict("m", &json!({"input": [n]}))).collect();
+    until("all are in", || forge.metric("forge_requests_in_flight", &M) == 6.0);
+    let ended = forge.stop();
+    assert!(ended.status.success(), "{}", ended.log);
+    for (number, connection) in (0_u8..).zip(&mut sent) {
+        assert_eq!(connection.response().output(), json!([f64::from(number)]));
+    }
+    assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn ctrl_c_ends_it_as_well() {
+    let forge = Forge::serving("m", "echo");
+    forge.process().signal(Signal::SIGINT);
+    assert!(forge.wait_until_ended().status.success());
+}
+
+#[test]
+fn a_connection_that_is_kept_alive_does_not_hold_up_the_end() {
+    let forge = Forge::serving("m", "echo");
+    let mut idle = forge.connect();
+    idle.request("GET", "/health/live", &[], b"");
+    assert_eq!(idle.response().status, 200);
+    let silent = forge.connect();
+    assert!(forge.stop().status.success());
+    drop(silent);
+    idle.wait_for_end();
+}
+
+#[test]
+fn it_ends_while_its_models_are_still_loading() {
+    let forge = Setup::new().test_model("m", "slow-load 60000").start_loading();
+    until("the worker loads", || forge.workers().len() == 1);
+    assert!(forge.stop().status.success());
+}
+
+#[test]
+fn it_ends_although_a_worker_hangs() {
+    let forge = Setup::new()
+        .test_model("m", "hang")
+        .with("request_timeout_s = 0.3")
+        .with("batch_timeout_s = 1.0")
+        .start();
+    assert_eq!(forge.predict("m", &json!({"input": [777]})).status, 504);
+    assert!(forge.stop().status.success());
+}
+
+#[test]
+fn readiness_falls_before_the_end() {
+    let forge = Setup::new().test_model("m", "sleep 1500").start();
+    let mut probe = forge.connect();
+    let mut running = forge.send_predict("m", &json!({"input": [1]}));
+    until("it runs", || forge.metric("forge_rows_total", &M) == 1.0);
+    probe.request("GET", "/health/ready", &[], b"");
+    assert_eq!(probe.response().status, 200);
+    // Draining closes idle connections, so a probe that is on its way has to show it.
+    probe.send(b"GET /health/ready HTTP/1.1\r\nHost: forge\r\n").unwrap();
+    forge.process().signal(Signal::SIGTERM);
+    forge.wait_for_log(&["draining"]);
+    assert_eq!(running.response().status, 200);
+    assert!(forge.wait_until_ended().status.success());
+}
