@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::forge::Forge;
-use crate::programs::{model_file, program};
+use crate::programs::{checkout, model_file, program};
 use crate::temp_dir::TempDir;
 
 /// A config in the making, and the models it names.
@@ -16,7 +16,8 @@ pub struct Setup {
     dir: TempDir,
     server: String,
     models: String,
-    model_files: Vec<PathBuf>,
+    /// Served instead of the config in the making.
+    files: Vec<PathBuf>,
     arguments: Vec<String>,
     worker: &'static str,
     open_files: Option<u32>,
@@ -34,17 +35,23 @@ impl Setup {
             dir: TempDir::new(),
             server: format!("[server]\nport = {port}\n"),
             models: String::new(),
-            model_files: Vec::new(),
+            files: Vec::new(),
             arguments: Vec::new(),
             worker: "forge-worker",
             open_files: None,
         }
     }
 
+    /// One of the configs that come with Forge, on a free port.
+    pub fn of_config(name: &str) -> Self {
+        let files = vec![checkout().join("configs").join(name)];
+        Self { files, ..Self::new() }.argument("--port=0")
+    }
+
     /// Of real models on the command line, without a config.
     pub fn of_files(files: &[&str]) -> Self {
-        let model_files = files.iter().map(|name| model_file(name)).collect();
-        Self { model_files, ..Self::new() }.argument("--port=0")
+        let files = files.iter().map(|name| model_file(name)).collect();
+        Self { files, ..Self::new() }.argument("--port=0")
     }
 
     /// Adds a line to the config's `[server]`.
@@ -115,7 +122,7 @@ impl Setup {
     pub fn spawn(self) -> Forge {
         allow_many_open_files();
         let config = self.dir.write("forge.toml", format!("{}{}", self.server, self.models));
-        let files = if self.model_files.is_empty() { &[config][..] } else { &self.model_files };
+        let files = if self.files.is_empty() { &[config][..] } else { &self.files };
         let mut command = match self.open_files {
             None => Command::new(program("forge")),
             Some(limit) => {

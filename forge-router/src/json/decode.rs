@@ -72,12 +72,12 @@ impl Default for Limits {
 
 /// Reads `{"input": …, "dtype": …}` or `{"inputs": {name: … or {"data": …, "dtype": …}}}`.
 ///
-/// Other members are checked to be JSON and ignored. A tensor's dtype is the given one, else the declared one, else
-/// float32.
+/// Other members are checked to be JSON and ignored. A tensor's dtype is the given one, else the
+/// declared one, else float32.
 ///
 /// # Errors
-/// All of [`DecodeError`]; the first one in the order of the body, but for a number that the dtype cannot hold, which
-/// is known only once the dtype is.
+/// All of [`DecodeError`]; the first one in the order of the body, but for a number that the dtype
+/// cannot hold, which is known only once the dtype is.
 pub fn decode(body: &[u8], mut options: DecodeOptions<'_>) -> Result<Decoded, DecodeError> {
     let mut cursor = Cursor::new(body);
     check_start(&mut cursor)?;
@@ -89,8 +89,11 @@ pub fn decode(body: &[u8], mut options: DecodeOptions<'_>) -> Result<Decoded, De
         } else if key.is("dtype") {
             single.read_dtype(cursor, key)
         } else if key.is("inputs") {
-            let duplicate = named.replace(read_inputs(cursor, &mut options)?).is_some();
-            if duplicate { Err(duplicate_key(key)) } else { Ok(()) }
+            if named.is_some() {
+                return Err(duplicate_key(key));
+            }
+            named = Some(read_inputs(cursor, &mut options)?);
+            Ok(())
         } else {
             skip_value(cursor, options.limits.max_depth)
         }

@@ -4,14 +4,17 @@ use half::{bf16, f16};
 
 use crate::tensor::{Dtype, Shape};
 
-/// Most brackets of a tensor without elements that are written: a worker says its shape, and no bytes bound it.
+/// Most brackets of a tensor without elements that are written: a worker says its shape, and no
+/// bytes bound it.
 const MOST_EMPTY_ARRAYS: u64 = 1 << 16;
 
-/// Writes the elements `bytes`, little-endian, as arrays nested by `shape`; rank 0 is the bare element.
+/// Writes the elements `bytes`, little-endian, as arrays nested by `shape`; rank 0 is the bare
+/// element.
 ///
-/// Floats are the shortest text that reads back as the same float32 (of half types as well) or float64; what JSON has
-/// no numbers for is `"NaN"`, `"Infinity"` and `"-Infinity"`. `bytes` must be what dtype and shape say; elements that
-/// are missing are left out. An empty tensor whose outer dimensions are huge is written as `[]`.
+/// Floats are the shortest text that reads back as the same float32 (of half types as well) or
+/// float64; what JSON has no numbers for is `"NaN"`, `"Infinity"` and `"-Infinity"`. `bytes` must
+/// be what dtype and shape say; elements that are missing are left out. An empty tensor whose outer
+/// dimensions are huge is written as `[]`.
 pub fn write_tensor(out: &mut Vec<u8>, dtype: Dtype, shape: &Shape, bytes: &[u8]) {
     let dims = shape.dims();
     debug_assert_eq!(
@@ -19,65 +22,69 @@ pub fn write_tensor(out: &mut Vec<u8>, dtype: Dtype, shape: &Shape, bytes: &[u8]
         Some(bytes.len() as u64)
     );
     match dtype {
-        Dtype::Bool => write_all(out, dims, bytes, 6, |out, [byte]: [u8; 1]| {
-            out.extend_from_slice(if byte == 0 { b"false" } else { b"true" });
+        Dtype::Bool => write_all(out, dims, bytes, 6, |text, [byte]: [u8; 1]| {
+            text.put(if byte == 0 { b"false" } else { b"true" });
         }),
-        Dtype::Uint8 => write_all(out, dims, bytes, 4, |out, [byte]| write_integer(out, byte)),
+        Dtype::Uint8 => write_all(out, dims, bytes, 4, |text, [byte]| text.integer(byte)),
         Dtype::Int8 => {
-            write_all(out, dims, bytes, 5, |out, bytes| {
-                write_integer(out, i8::from_le_bytes(bytes))
-            });
+            write_all(out, dims, bytes, 5, |text, bytes| text.integer(i8::from_le_bytes(bytes)));
         }
         Dtype::Int16 => {
-            write_all(out, dims, bytes, 7, |out, bytes| {
-                write_integer(out, i16::from_le_bytes(bytes))
-            });
+            write_all(out, dims, bytes, 7, |text, bytes| text.integer(i16::from_le_bytes(bytes)));
         }
         Dtype::Int32 => {
-            write_all(out, dims, bytes, 12, |out, bytes| {
-                write_integer(out, i32::from_le_bytes(bytes))
-            });
+            write_all(out, dims, bytes, 12, |text, bytes| text.integer(i32::from_le_bytes(bytes)));
         }
         Dtype::Int64 => {
-            write_all(out, dims, bytes, 21, |out, bytes| {
-                write_integer(out, i64::from_le_bytes(bytes))
-            });
+            write_all(out, dims, bytes, 21, |text, bytes| text.integer(i64::from_le_bytes(bytes)));
         }
-        Dtype::Float16 => write_all(out, dims, bytes, 17, |out, bytes| {
-            write_float(out, f16::from_le_bytes(bytes).to_f32());
+        Dtype::Float16 => write_all(out, dims, bytes, FLOAT, |text, bytes| {
+            text.float(f16::from_le_bytes(bytes).to_f32());
         }),
-        Dtype::Bfloat16 => write_all(out, dims, bytes, 17, |out, bytes| {
-            write_float(out, bf16::from_le_bytes(bytes).to_f32());
+        Dtype::Bfloat16 => write_all(out, dims, bytes, FLOAT, |text, bytes| {
+            text.float(bf16::from_le_bytes(bytes).to_f32());
         }),
         Dtype::Float32 => {
-            write_all(out, dims, bytes, 17, |out, bytes| {
-                write_float(out, f32::from_le_bytes(bytes))
-            });
+            write_all(out, dims, bytes, FLOAT, |text, bytes| text.float(f32::from_le_bytes(bytes)));
         }
         Dtype::Float64 => {
-            write_all(out, dims, bytes, 25, |out, bytes| {
-                write_float(out, f64::from_le_bytes(bytes))
-            });
+            write_all(out, dims, bytes, FLOAT, |text, bytes| text.float(f64::from_le_bytes(bytes)));
         }
     }
 }
 
-/// Writes all elements with `write`. `longest` is the most bytes of an element's text and its comma: reserving that
-/// much at once spares growth, and memory past the text is never touched.
+/// Most bytes of a float's text and its comma: `zmij` has a buffer of 24.
+const FLOAT: usize = 25;
+
+/// Writes all elements with `write`. `longest` is the most bytes of an element's text and its
+/// comma: reserving that much at once spares growth, and memory past the text is never touched.
 fn write_all<const SIZE: usize>(
     out: &mut Vec<u8>,
     dims: &[u64],
     bytes: &[u8],
     longest: usize,
-    write: impl Fn(&mut Vec<u8>, [u8; SIZE]) + Copy,
+    write: impl Fn(&mut Text<'_>, [u8; SIZE]) + Copy,
 ) {
     let (elements, _) = bytes.as_chunks::<SIZE>();
-    out.reserve(elements.len() * longest + 2 * dims.len());
+    out.reserve(elements.len() * longest + brackets(dims).min(2 * elements.len() * dims.len()));
     match dims {
-        [] => elements.iter().take(1).for_each(|element| write(out, *element)),
+        [] => {
+            write_elements(out, &elements[..elements.len().min(1)], longest, write);
+            out.pop();
+        }
         _ if elements.is_empty() => write_empty(out, dims),
-        _ => write_array(out, dims, elements, write),
+        _ => write_array(out, dims, elements, longest, write),
     }
+}
+
+/// The bytes of the brackets of all arrays, and of the commas between arrays.
+fn brackets(dims: &[u64]) -> usize {
+    let (mut arrays, mut bytes) = (1usize, 2usize);
+    for length in dims.iter().take(dims.len().saturating_sub(1)) {
+        arrays = arrays.saturating_mul(usize::try_from(*length).unwrap_or(usize::MAX));
+        bytes = arrays.saturating_mul(2).saturating_add(bytes);
+    }
+    bytes
 }
 
 /// Writes an array of at least one element. Its recursion is as deep as a shape's rank.
@@ -85,23 +92,96 @@ fn write_array<const SIZE: usize>(
     out: &mut Vec<u8>,
     dims: &[u64],
     elements: &[[u8; SIZE]],
-    write: impl Fn(&mut Vec<u8>, [u8; SIZE]) + Copy,
+    longest: usize,
+    write: impl Fn(&mut Text<'_>, [u8; SIZE]) + Copy,
 ) {
     out.push(b'[');
     let [length, inner @ ..] = dims else { return };
     if inner.is_empty() {
-        for element in elements {
-            write(out, *element);
-            out.push(b',');
-        }
+        write_elements(out, elements, longest, write);
     } else {
         let each = usize::try_from(*length).map_or(1, |length| elements.len() / length.max(1));
         for part in elements.chunks(each.max(1)) {
-            write_array(out, inner, part, write);
+            write_array(out, inner, part, longest, write);
             out.push(b',');
         }
     }
     close(out);
+}
+
+/// Elements whose text is written between two changes of the output's length.
+const BLOCK: usize = 64;
+
+/// Writes elements, each with a comma after it.
+fn write_elements<const SIZE: usize>(
+    out: &mut Vec<u8>,
+    elements: &[[u8; SIZE]],
+    longest: usize,
+    write: impl Fn(&mut Text<'_>, [u8; SIZE]) + Copy,
+) {
+    for block in elements.chunks(BLOCK) {
+        let start = out.len();
+        // Commas are what stays between the texts.
+        out.resize(start + block.len() * longest, b',');
+        let mut text = Text { room: &mut out[start..], end: 0 };
+        for element in block {
+            write(&mut text, *element);
+            text.end += 1;
+        }
+        let end = start + text.end;
+        out.truncate(end);
+    }
+}
+
+/// Room for texts that are written one after the other.
+struct Text<'a> {
+    room: &'a mut [u8],
+    end: usize,
+}
+
+impl Text<'_> {
+    /// Copies up to 24 bytes. `copy_from_slice` of an unknown length is a call, which takes as long
+    /// as the rest of writing a number; pieces of known lengths, overlapping, are a few
+    /// instructions.
+    #[inline(always)]
+    fn put(&mut self, text: &[u8]) {
+        let Some(room) = self.room.get_mut(self.end..self.end + text.len()) else { return };
+        self.end += text.len();
+        if text.len() > 16 {
+            copy_ends::<16>(room, text);
+        } else if text.len() >= 8 {
+            copy_ends::<8>(room, text);
+        } else if text.len() >= 4 {
+            copy_ends::<4>(room, text);
+        } else {
+            copy_ends::<2>(room, text);
+            copy_ends::<1>(room, text);
+        }
+    }
+
+    #[inline(always)]
+    fn integer(&mut self, value: impl itoa::Integer) {
+        self.put(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    #[inline(always)]
+    fn float(&mut self, value: impl Float) {
+        match value.non_finite() {
+            None => self.put(zmij::Buffer::new().format_finite(value).as_bytes()),
+            Some(text) => self.put(text),
+        }
+    }
+}
+
+/// Copies the first and the last `SIZE` bytes, where there are that many.
+#[inline(always)]
+fn copy_ends<const SIZE: usize>(room: &mut [u8], text: &[u8]) {
+    if let (Some(room), Some(text)) = (room.first_chunk_mut::<SIZE>(), text.first_chunk()) {
+        *room = *text;
+    }
+    if let (Some(room), Some(text)) = (room.last_chunk_mut::<SIZE>(), text.last_chunk()) {
+        *room = *text;
+    }
 }
 
 /// Writes the arrays of a tensor that has no elements.
@@ -134,22 +214,9 @@ fn close(out: &mut Vec<u8>) {
     }
 }
 
-#[inline(always)]
-fn write_integer(out: &mut Vec<u8>, value: impl itoa::Integer) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
-}
-
 /// Float32 and float64, as far as writing them goes.
 trait Float: zmij::Float {
     fn non_finite(self) -> Option<&'static [u8]>;
-}
-
-#[inline(always)]
-fn write_float<F: Float>(out: &mut Vec<u8>, value: F) {
-    match value.non_finite() {
-        None => out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes()),
-        Some(text) => out.extend_from_slice(text),
-    }
 }
 
 macro_rules! float {

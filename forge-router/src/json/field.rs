@@ -5,6 +5,7 @@ use memchr::memchr;
 use super::cursor::{Cursor, Text, kind_of};
 use super::decode::{DecodeOptions, DecodedTensor};
 use super::error::{DecodeError, excerpt};
+use super::nest::MAX_DIMS;
 use super::skip::skip_value;
 use super::tensor::{Label, Wanted, read_tensor, text_end};
 use crate::tensor::Dtype;
@@ -56,19 +57,13 @@ impl<'a> Field<'a> {
         let (at, text_end) = (cursor.at, text_end(cursor.body, cursor.at));
         let dtype = self.dtype.or_else(|| following_dtype(cursor.body, text_end));
         let dtype = dtype.unwrap_or_else(|| default_dtype(self.name, options));
-        let wanted = Wanted {
-            label: Label(self.name),
-            dtype,
-            text_end,
-            max_elements: options.limits.max_elements,
-            reserved: 0,
-        };
+        let wanted = self.wanted(dtype, text_end, 0, options);
         let (outcome, reserved) = match read_tensor(cursor, wanted, options.budget) {
             Ok((tensor, reserved)) => (Ok(tensor), reserved),
             Err(error) if self.dtype.is_none() && error.depends_on_dtype() => {
                 // Another dtype may follow that can hold it.
                 cursor.at = at;
-                skip_value(cursor, options.limits.max_depth)?;
+                skip_value(cursor, options.limits.max_depth.max(MAX_DIMS))?;
                 (Err(error), 0)
             }
             Err(error) => return Err(error),
@@ -102,11 +97,11 @@ impl<'a> Field<'a> {
 
     /// The tensor in the dtype it is to have; `None` where there was none.
     pub(super) fn finish(
-        self,
+        mut self,
         body: &[u8],
         options: &mut DecodeOptions<'_>,
     ) -> Result<Option<DecodedTensor>, DecodeError> {
-        let Some(data) = self.data else { return Ok(None) };
+        let Some(data) = self.data.take() else { return Ok(None) };
         let dtype = self.dtype.unwrap_or_else(|| default_dtype(self.name, options));
         if dtype == data.dtype {
             return data.outcome.map(Some);
@@ -114,15 +109,20 @@ impl<'a> Field<'a> {
         // Freed before its successor is allocated.
         drop(data.outcome);
         let mut cursor = Cursor { body, at: data.at };
-        let wanted = Wanted {
-            label: Label(self.name),
-            dtype,
-            text_end: data.text_end,
-            max_elements: options.limits.max_elements,
-            reserved: data.reserved,
-        };
+        let wanted = self.wanted(dtype, data.text_end, data.reserved, options);
         let (tensor, _) = read_tensor(&mut cursor, wanted, options.budget)?;
         Ok(Some(tensor))
+    }
+
+    fn wanted(
+        &self,
+        dtype: Dtype,
+        text_end: usize,
+        reserved: usize,
+        options: &DecodeOptions<'_>,
+    ) -> Wanted<'a> {
+        let max_elements = options.limits.max_elements;
+        Wanted { label: Label(self.name), dtype, text_end, max_elements, reserved }
     }
 
     fn unknown_dtype(&self, at: usize, name: &str) -> DecodeError {
@@ -136,8 +136,8 @@ fn default_dtype(name: Option<&str>, options: &DecodeOptions<'_>) -> Dtype {
     options.declared.dtype(name).unwrap_or(Dtype::Float32)
 }
 
-/// The dtype whose key ends at `colon`, as in the usual `{"input": …, "dtype": "int64"}`. It is a guess that spares
-/// reading the tensor twice: what really follows decides in the end.
+/// The dtype whose key ends at `colon`, as in the usual `{"input": …, "dtype": "int64"}`. It is a
+/// guess that spares reading the tensor twice: what really follows decides in the end.
 fn following_dtype(body: &[u8], colon: usize) -> Option<Dtype> {
     const LONGEST: usize = 32;
     body.get(..colon)?.trim_ascii_end().strip_suffix(b"\"dtype\"")?;

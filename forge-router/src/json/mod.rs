@@ -1,25 +1,27 @@
 //! The JSON codec of `/v1`: bodies to tensors, tensors to answers. It is the router's hottest path.
 //!
 //! ```text
-//! decode (envelope) ─► field (data + dtype) ─► tensor ─► number ─► element ─► bytes
+//! decode (envelope) ─► field (data + dtype) ─► tensor ─► number (digits) ─► element ─► bytes
 //!        └────────────► skip (values of unknown keys)
 //! response ─► structure ─► encode ─► text
 //! ```
 //!
-//! Decoding is one pass without an intermediate value: numbers go straight into the little-endian bytes of the tensor.
-//! Three rules keep it safe for any bytes a client sends:
+//! Decoding is one pass without an intermediate value: numbers go straight into the little-endian
+//! bytes of the tensor. Three rules keep it safe for any bytes a client sends:
 //!
-//! * **Memory.** The elements of a tensor are counted (by its commas) and reserved with the [`Budget`] before they are
-//!   allocated, once and without growth.
-//! * **Stack.** Nothing recurses on what a client wrote: tensors have at most 7 dimensions, ignored values at most 128
-//!   levels, both tracked in fixed-size state.
-//! * **Grammar.** RFC 8259, plus the tokens `NaN`, `Infinity` and `-Infinity` that Python's `json.dumps` writes.
+//! * **Memory.** The elements of a tensor are counted (by its commas) and reserved with the
+//!   [`Budget`] before they are allocated, once and without growth.
+//! * **Stack.** Nothing recurses on what a client wrote: tensors have at most 7 dimensions, ignored
+//!   values at most 128 levels, both tracked in fixed-size state.
+//! * **Grammar.** RFC 8259, plus the tokens `NaN`, `Infinity` and `-Infinity` that Python's
+//!   `json.dumps` writes.
 //!
-//! Numbers are rounded as the original's Python did: the nearest double first, then the nearest value of the dtype.
-//! int64 is read exactly.
+//! Numbers are rounded as the original's Python did: the nearest double first, then the nearest
+//! value of the dtype. int64 is read exactly.
 
 mod cursor;
 mod decode;
+mod digits;
 mod element;
 mod encode;
 mod error;

@@ -89,7 +89,8 @@ impl Nest {
         self.counts[..self.depth].iter().map(|index| format!("[{index}]")).collect()
     }
 
-    /// The shape, once all arrays are closed. `MAX_DIMS` is below a shape's bound, so there always is one.
+    /// The shape, once all arrays are closed. `MAX_DIMS` is below a shape's bound, so there always
+    /// is one.
     pub(super) fn shape(&self) -> Option<Shape> {
         let lengths = self.lengths.map(|length| length.unwrap_or(0));
         Shape::new(&lengths[..self.rank])

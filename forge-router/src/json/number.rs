@@ -1,9 +1,10 @@
 //! Numbers: from digits to doubles, floats and whole numbers.
 //!
-//! Digits are read eight at a time as one machine word. Most float32 values need no exact double: a product of two
-//! doubles tells on which float the exact one would round, unless it lies too close to the middle between two floats.
-//! What the quick ways cannot decide goes to `fast_float2`.
+//! Most float32 values need no exact double: a product of two doubles tells on which float the
+//! exact one would round, unless it lies too close to the middle between two floats. What the quick
+//! ways cannot decide goes to `fast_float2`.
 
+use super::digits::{digit_at, read_digits, read_fraction};
 use super::powers::power_of_ten;
 
 /// A literal taken apart: `mantissa * 10^exponent`.
@@ -31,17 +32,6 @@ pub(super) enum NotWhole {
     Fraction,
     TooLarge,
 }
-
-/// Powers of ten up to the digits of two words.
-const POWERS: [u64; 17] = {
-    let mut powers = [1; 17];
-    let mut exponent = 1;
-    while exponent < powers.len() {
-        powers[exponent] = powers[exponent - 1] * 10;
-        exponent += 1;
-    }
-    powers
-};
 
 /// Most digits that always fit 64 bits.
 const DIGITS: usize = 19;
@@ -92,7 +82,8 @@ impl Number {
         const EXACT_POWER: i64 = 22;
         const EXACT_INTEGER: u64 = 1 << 53;
         if self.exact && self.mantissa <= EXACT_INTEGER && self.exponent.abs() <= EXACT_POWER {
-            // Both operands are exact doubles, so the one operation rounds correctly (Clinger 1990).
+            // Both operands are exact doubles, so the one operation rounds correctly (Clinger
+            // 1990).
             if let Some(power) = power_of_ten(self.exponent.abs()) {
                 let mantissa = self.mantissa as f64;
                 let value = if self.exponent < 0 { mantissa / power } else { mantissa * power };
@@ -106,8 +97,9 @@ impl Number {
     /// The float nearest to [`Number::to_f64`]; infinite where it is too large.
     #[inline(always)]
     pub(super) fn to_f32(self, text: &[u8]) -> f32 {
-        // The mantissa, the power and their product are each rounded once: together at most 4 units in the last place
-        // away from the nearest double. Where no middle between two floats is that close, both round to one float.
+        // The mantissa, the power and their product are each rounded once: together at most 4 units
+        // in the last place away from the nearest double. Where no middle between two floats is
+        // that close, both round to one float.
         const SLACK: u64 = 8;
         const LOST_BITS: u64 = (1 << 29) - 1;
         const MIDDLE: u64 = 1 << 28;
@@ -164,51 +156,6 @@ impl Number {
     }
 }
 
-/// Reads the digits of a fraction from `at` on behind those of `mantissa`, which wraps. Gives the offset after them.
-///
-/// Two words at a time and without a branch on where the digits end: fractions of programs differ in length, so such a
-/// branch is mispredicted for about every other number.
-#[inline(always)]
-fn read_fraction(body: &[u8], mut at: usize, mut mantissa: u64) -> (usize, u64) {
-    while let Some(words) = body.get(at..).and_then(<[u8]>::first_chunk::<16>) {
-        let words = u128::from_le_bytes(*words);
-        let (first, second) = (words as u64, (words >> 64) as u64);
-        let in_first = leading_digits(first);
-        // All ones if the second word goes on with the digits: eight is the only count with that bit.
-        let goes_on = (in_first >> 3).wrapping_neg();
-        let in_second = leading_digits(second) & goes_on;
-        let high = value_of(first, in_first).wrapping_mul(POWERS[in_second]);
-        let low = value_of(second, in_second);
-        let digits = in_first + in_second;
-        mantissa = mantissa.wrapping_mul(POWERS[digits]).wrapping_add(high).wrapping_add(low);
-        at += digits;
-        if digits < 16 {
-            return (at, mantissa);
-        }
-    }
-    read_digits(body, at, mantissa)
-}
-
-/// Reads the digits from `at` on behind those of `mantissa`, which wraps. Gives the offset after them.
-#[inline(always)]
-fn read_digits(body: &[u8], mut at: usize, mut mantissa: u64) -> (usize, u64) {
-    while let Some(word) = body.get(at..).and_then(<[u8]>::first_chunk) {
-        let word = u64::from_le_bytes(*word);
-        let digits = leading_digits(word);
-        let value = value_of(word, digits);
-        mantissa = mantissa.wrapping_mul(POWERS[digits]).wrapping_add(value);
-        at += digits;
-        if digits < 8 {
-            return (at, mantissa);
-        }
-    }
-    while let Some(digit) = digit_at(body, at) {
-        mantissa = mantissa.wrapping_mul(10).wrapping_add(digit);
-        at += 1;
-    }
-    (at, mantissa)
-}
-
 /// Reads the sign and digits of an exponent. Gives the offset after them.
 fn read_exponent(body: &[u8], start: usize) -> Result<(usize, i64), NoNumber> {
     // Far beyond any body's count of places after the point, far below overflow.
@@ -226,69 +173,12 @@ fn read_exponent(body: &[u8], start: usize) -> Result<(usize, i64), NoNumber> {
     Ok((at, if sign == Some(b'-') { -value } else { value }))
 }
 
-#[inline(always)]
-fn digit_at(body: &[u8], at: usize) -> Option<u64> {
-    let digit = body.get(at)?.wrapping_sub(b'0');
-    (digit < 10).then_some(u64::from(digit))
-}
-
-/// Eight times the letter 0.
-const ZEROS: u64 = 0x3030_3030_3030_3030;
-
-/// How many of the eight bytes, from the first one in memory, are digits before another byte comes.
-#[inline(always)]
-fn leading_digits(word: u64) -> usize {
-    // A byte above '9' gets its top bit by the addition, one below '0' or above 0xB9 by the subtraction. Carries and
-    // borrows only reach bytes after the first that is no digit.
-    const TO_TOP: u64 = 0x4646_4646_4646_4646;
-    const TOPS: u64 = 0x8080_8080_8080_8080;
-    let others = (word.wrapping_add(TO_TOP) | word.wrapping_sub(ZEROS)) & TOPS;
-    (others.trailing_zeros() / 8) as usize
-}
-
-/// The number that the first `count` bytes of the word are the digits of.
-#[inline(always)]
-fn value_of(word: u64, count: usize) -> u64 {
-    const PAIRS: u64 = 0x0000_00FF_0000_00FF;
-    const HUNDREDS: u64 = 100 + (1_000_000 << 32);
-    const ONES: u64 = 1 + (10_000 << 32);
-    // The digits are moved to the end of the word, so that zeros lead them; half the way twice, as a shift by all 64
-    // bits is none.
-    let half = 32 - 4 * count;
-    let digits = word.wrapping_sub(ZEROS) << half << half;
-    // Pairs of digits first, then both halves of the pairs with one multiplication each (Lemire 2018).
-    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
-    let even = (pairs & PAIRS).wrapping_mul(HUNDREDS);
-    let odd = ((pairs >> 16) & PAIRS).wrapping_mul(ONES);
-    even.wrapping_add(odd) >> 32
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn read(text: &str) -> Number {
         scan(text.as_bytes(), 0).unwrap()
-    }
-
-    #[test]
-    fn words_of_digits_are_counted_and_read() {
-        for (text, digits) in [
-            ("12345678", 8),
-            ("1234567,", 7),
-            ("1:345678", 1),
-            ("12/45678", 2),
-            (",2345678", 0),
-            ("123\u{ff}\u{80}6", 3),
-            ("1234é78", 4),
-        ] {
-            let word = u64::from_le_bytes(*text.as_bytes().first_chunk().unwrap());
-            assert_eq!(leading_digits(word), digits, "{text}");
-        }
-        let word = u64::from_le_bytes(*b"90817263");
-        for (count, value) in [(8, 90_817_263), (7, 9_081_726), (1, 9), (0, 0)] {
-            assert_eq!(value_of(word, count), value);
-        }
     }
 
     #[test]
@@ -350,7 +240,7 @@ mod tests {
             "123456789012345678901234567890",
             "1e-99999999999999999999",
             "0e99999999999999999999",
-            "179769313486231580793728971405303415079934132710037826936173778980444968292764750946649017977587207096330",
+            "17976931348623158079372897140530341507993413271003782693617377898044496829276475094664.9",
         ] {
             let expected: f64 = text.parse().unwrap();
             assert_eq!(read(text).to_f64(text.as_bytes()).to_bits(), expected.to_bits(), "{text}");

@@ -2,8 +2,8 @@
 
 const LOWEST: i64 = -64;
 
-/// 10 to the power of `exponent`, rounded to the nearest double; exact for 0 to 22. `None` outside -64 to 38, which
-/// spans all float32 values written with up to 19 digits.
+/// 10 to the power of `exponent`, rounded to the nearest double; exact for 0 to 22. `None` outside
+/// -64 to 38, which spans all float32 values written with up to 19 digits.
 #[inline(always)]
 pub(super) fn power_of_ten(exponent: i64) -> Option<f64> {
     POWERS.get(usize::try_from(exponent - LOWEST).ok()?).copied()

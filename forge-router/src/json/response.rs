@@ -17,8 +17,9 @@ pub struct ResponseHead<'a> {
     pub form: Form,
 }
 
-/// Writes `{"model":…,"output":…,"request_id":…,"latency_ms":1.23}`; `outputs`, an object, in place of `output` where
-/// the inputs were named. `leaf` writes the tensor of each number, with [`super::write_tensor`].
+/// Writes `{"model":…,"output":…,"request_id":…,"latency_ms":1.23}`; `outputs`, an object, in place
+/// of `output` where the inputs were named. `leaf` writes the tensor of each number, with
+/// [`super::write_tensor`].
 pub fn write_response(
     out: &mut Vec<u8>,
     head: ResponseHead<'_>,

@@ -69,7 +69,8 @@ impl Open {
         Ok(())
     }
 
-    /// Goes on from the end of a value to the start of the next; `false` where the outermost one ended.
+    /// Goes on from the end of a value to the start of the next; `false` where the outermost one
+    /// ended.
     fn step(&mut self, cursor: &mut Cursor<'_>) -> Result<bool, DecodeError> {
         while self.depth > 0 {
             if cursor.take(b',') {

@@ -3,7 +3,8 @@
 use super::text::write_string;
 use crate::tensor::Structure;
 
-/// Writes tuples and lists as arrays and dicts as objects; `leaf` writes the tensor of each number, from 0 up.
+/// Writes tuples and lists as arrays and dicts as objects; `leaf` writes the tensor of each number,
+/// from 0 up.
 ///
 /// The recursion is as deep as the structure, which decoding one bounds.
 pub fn write_structure(
@@ -14,8 +15,8 @@ pub fn write_structure(
     Writer { out, leaf, next: 0 }.node(structure);
 }
 
-/// Writes the structure as one object: a dict's own keys, `output_0`, `output_1` … for the elements of a tuple or
-/// list, `output` for a single tensor.
+/// Writes the structure as one object: a dict's own keys, `output_0`, `output_1` … for the elements
+/// of a tuple or list, `output` for a single tensor.
 pub(super) fn write_named(
     out: &mut Vec<u8>,
     structure: &Structure,
@@ -85,16 +86,9 @@ mod tests {
     use super::*;
     use Structure::{Dict, List, Tensor, Tuple};
 
-    fn text(
-        structure: &Structure,
-        write: fn(&mut Vec<u8>, &Structure, &mut dyn FnMut(&mut Vec<u8>, usize)),
-    ) -> String {
-        let mut out = Vec::new();
-        let mut leaf = |out: &mut Vec<u8>, number: usize| {
-            out.extend_from_slice(number.to_string().as_bytes());
-        };
-        write(&mut out, structure, &mut leaf);
-        String::from_utf8(out).unwrap()
+    /// Writes each leaf as its number.
+    fn leaf(out: &mut Vec<u8>, number: usize) {
+        out.extend_from_slice(number.to_string().as_bytes());
     }
 
     fn dict() -> Structure {
@@ -113,8 +107,11 @@ mod tests {
             ),
             (dict(), r#"{"a\"":[0,1],"b":2}"#, r#"{"a\"":[0,1],"b":2}"#),
         ] {
-            assert_eq!(text(&structure, write_structure), plain);
-            assert_eq!(text(&structure, write_named), named);
+            let (mut out, mut out_named) = (Vec::new(), Vec::new());
+            write_structure(&mut out, &structure, &mut leaf);
+            write_named(&mut out_named, &structure, &mut leaf);
+            assert_eq!(String::from_utf8(out).unwrap(), plain);
+            assert_eq!(String::from_utf8(out_named).unwrap(), named);
         }
     }
 }

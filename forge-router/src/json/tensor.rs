@@ -17,7 +17,8 @@ use crate::tensor::Dtype;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Label<'a>(pub(super) Option<&'a str>);
 
-/// The offset of the first `:` or `}` after `at`. The tensor that starts at `at` ends before it: no number has either.
+/// The offset of the first `:` or `}` after `at`. The tensor that starts at `at` ends before it: no
+/// number has either.
 pub(super) fn text_end(body: &[u8], at: usize) -> usize {
     let rest = body.get(at..).unwrap_or_default();
     at + memchr2(b':', b'}', rest).unwrap_or(rest.len())
@@ -35,14 +36,16 @@ pub(super) struct Wanted<'a> {
     pub(super) reserved: usize,
 }
 
-/// Reads the tensor that starts at the cursor and leaves the cursor behind it. Gives the bytes now reserved, too.
+/// Reads the tensor that starts at the cursor and leaves the cursor behind it. Gives the bytes now
+/// reserved, too.
 pub(super) fn read_tensor(
     cursor: &mut Cursor<'_>,
     wanted: Wanted<'_>,
     budget: &mut dyn Budget,
 ) -> Result<(DecodedTensor, usize), DecodeError> {
     let text = cursor.body.get(cursor.at..wanted.text_end).unwrap_or_default();
-    // Each element but the first comes after a comma of its own. One comma more may lie before the next key.
+    // Each element but the first comes after a comma of its own. One comma more may lie before the
+    // next key.
     let commas = memchr_iter(b',', text).count();
     if commas > wanted.max_elements {
         return Err(wanted.too_many(cursor.at));
@@ -141,7 +144,8 @@ impl Reader<'_, '_> {
         Ok(false)
     }
 
-    /// Reads the numbers up to the end of the innermost array, and that end. This is the loop that all the time goes to.
+    /// Reads the numbers up to the end of the innermost array, and that end. This is the loop that
+    /// all the time goes to.
     fn row<E: Element>(&mut self) -> Result<(), DecodeError> {
         let body = self.cursor.body;
         let mut at = self.cursor.at;
@@ -195,7 +199,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// What stands where an array should: a number, which makes the tensor ragged, or something worse.
+    /// What stands where an array should: a number, which makes the tensor ragged, or something
+    /// worse.
     #[cold]
     fn explain_misplaced(&self, uneven: Uneven) -> DecodeError {
         match element::<f64>(self.cursor.body, self.cursor.at) {

@@ -18,7 +18,8 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// Takes the escapes off a string whose escapes have the right form; `None` where a surrogate stands alone.
+/// Takes the escapes off a string whose escapes have the right form; `None` where a surrogate
+/// stands alone.
 pub(super) fn unescape(raw: &str) -> Option<String> {
     let mut text = String::with_capacity(raw.len());
     let mut parts = raw.split('\\');

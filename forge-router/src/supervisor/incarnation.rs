@@ -14,6 +14,7 @@ use super::life_cycle::WorkerEvent;
 use super::output::Origin;
 use super::plan::WorkerPlan;
 use super::process::{Ended, Process};
+use super::stopped;
 use super::warm;
 use crate::dispatch::{self, WorkerLink};
 use crate::model::{Version, answer};
@@ -144,9 +145,11 @@ impl Worker<'_> {
             return Incarnation::NeverReady { cause: format!("warming failed: {cause}") };
         }
 
-        report(WorkerEvent::Warmed);
+        // The worker takes batches and requests find their way before anyone hears it is ready.
         let ready_since = Instant::now();
         version.add_worker(Arc::clone(&link));
+        self.plan.model.route_to(&version);
+        report(WorkerEvent::Warmed);
         let cause = tokio::select! {
             ending = &mut completions => {
                 self.process.kill().await;
@@ -198,9 +201,4 @@ async fn warm_up(plan: &WorkerPlan, link: &WorkerLink, version: &Version) -> Res
     warm::warm(link, &row, plan.max_batch_size(), plan.model.config.load_timeout, memory)
         .await
         .map_err(|error| error.to_string())
-}
-
-/// Resolves once `stop` is true, or its sender is gone.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    drop(stop.wait_for(|stop| *stop).await);
 }

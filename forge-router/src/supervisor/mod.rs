@@ -58,9 +58,26 @@ pub enum Startup {
 struct Report {
     model: Arc<Model>,
     worker: u32,
-    event: WorkerEvent,
-    /// With `Failed`: why.
-    cause: Option<String>,
+    event: Event,
+}
+
+#[derive(Debug)]
+enum Event {
+    Step(WorkerEvent),
+    /// It served once, and will be started again.
+    Failed {
+        cause: String,
+    },
+    /// It has never come to serve.
+    CannotServe {
+        cause: String,
+    },
+}
+
+impl From<WorkerEvent> for Event {
+    fn from(step: WorkerEvent) -> Self {
+        Self::Step(step)
+    }
 }
 
 /// Runs the workers of every model until it is told to stop.
@@ -150,43 +167,48 @@ fn plans(
     Ok((0..).zip(model.config.workers.iter().cloned()).map(plan).collect())
 }
 
-/// Keeps a process in a worker's place, until it is stopped.
+/// Keeps a process in a worker's place, until it is stopped. One that has never come to serve is
+/// not tried again: the start fails with its cause.
 async fn keep_alive(
     plan: WorkerPlan,
     reports: mpsc::UnboundedSender<Report>,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut backoff = Backoff::default();
-    let tell = |event, cause| {
+    let mut has_served = false;
+    let tell = |event| {
         let model = Arc::clone(&plan.model);
         // Without an actor nobody is left to be told.
-        drop(reports.send(Report { model, worker: plan.index, event, cause }));
+        drop(reports.send(Report { model, worker: plan.index, event }));
     };
     loop {
-        let report = |event| {
-            if event == WorkerEvent::Warmed {
-                // The version is complete before anyone hears that its worker is ready.
-                if let Some(version) = plan.shared.get() {
-                    plan.model.route_to(version);
-                }
+        let (cause, served) = match live(&plan, |step| tell(step.into()), &mut stop).await {
+            Incarnation::Retired => return tell(Event::Step(WorkerEvent::Ended)),
+            Incarnation::NeverReady { cause } if !has_served => {
+                tell(Event::CannotServe { cause });
+                stopped(&mut stop).await;
+                return tell(Event::Step(WorkerEvent::Drain));
             }
-            tell(event, None);
-        };
-        let (cause, served) = match live(&plan, report, &mut stop).await {
-            Incarnation::Retired => return tell(WorkerEvent::Ended, None),
             Incarnation::NeverReady { cause } => (cause, Duration::ZERO),
             Incarnation::Died { cause, served } => (cause, served),
         };
+        has_served = true;
         let pause = backoff.after_crash(served, chance());
         warn!(model = %plan.model.name, version = plan.version.0, worker = plan.index,
             "worker ended: {}; it is started again in {pause:?}", one_line(&cause));
         plan.model.metrics.worker_restarted();
-        tell(WorkerEvent::Failed, Some(cause));
+        tell(Event::Failed { cause });
         tokio::select! {
-            () = tokio::time::sleep(pause) => tell(WorkerEvent::Start, None),
-            _ = stop.wait_for(|stop| *stop) => return tell(WorkerEvent::Drain, None),
+            () = tokio::time::sleep(pause) => tell(Event::Step(WorkerEvent::Start)),
+            () = stopped(&mut stop) => return tell(Event::Step(WorkerEvent::Drain)),
         }
     }
+}
+
+/// Resolves once `stop` is true, or its sender is gone.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // The guard that it returns must not live on: it holds the channel's lock.
+    drop(stop.wait_for(|stop| *stop).await);
 }
 
 /// A number in 0..1 that differs between workers which crash together.
@@ -203,20 +225,33 @@ async fn act(
     startup: watch::Sender<Startup>,
 ) {
     let started = Instant::now();
-    while let Some(Report { model, worker, event, cause }) = inbox.recv().await {
-        if let Err(impossible) = statuses.apply(&model, worker, event, cause.clone()) {
+    while let Some(Report { model, worker, event }) = inbox.recv().await {
+        let (step, cause) = match &event {
+            Event::Step(step) => (*step, None),
+            Event::Failed { cause } | Event::CannotServe { cause } => {
+                (WorkerEvent::Failed, Some(cause.clone()))
+            }
+        };
+        if let Err(impossible) = statuses.apply(&model, worker, step, cause) {
             warn!(model = %model.name, worker, "{impossible}");
             continue;
         }
-        let is_loading = *startup.borrow() == Startup::Loading;
-        if event == WorkerEvent::Warmed {
+        if step == WorkerEvent::Warmed {
             info!(model = %model.name, worker, "worker ready after {:?}", started.elapsed());
         }
-        if is_loading && event == WorkerEvent::Failed {
-            let cause = cause.unwrap_or_default();
-            startup.send_replace(Startup::Failed { model: model.name.to_string(), cause });
-        } else if is_loading && statuses.all_ready() {
-            startup.send_replace(Startup::Ready);
-        }
+        let next = match event {
+            Event::CannotServe { cause } => {
+                Startup::Failed { model: model.name.to_string(), cause }
+            }
+            _ if statuses.all_ready() => Startup::Ready,
+            _ => Startup::Loading,
+        };
+        startup.send_if_modified(|startup| {
+            let is_first = *startup == Startup::Loading && next != Startup::Loading;
+            if is_first {
+                *startup = next;
+            }
+            is_first
+        });
     }
 }

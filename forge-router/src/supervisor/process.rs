@@ -57,7 +57,8 @@ impl Process {
             .args(["--worker", &origin.worker.to_string()])
             .args(["--device", &config.device.to_string()])
             // libgomp reads these before `main`. Its default is to spin at the end of every
-            // parallel region, which takes the core from the router.
+            // parallel region, which takes the core from the router: docs/performance.md has what
+            // that costs.
             .env("OMP_NUM_THREADS", config.threads.to_string())
             .env("OMP_WAIT_POLICY", "PASSIVE")
             .stdin(Stdio::from(control))

@@ -20,6 +20,7 @@ mod refused_senders;
 mod request_ids;
 mod resources;
 mod serve_command;
+mod shipped_configs;
 mod shutdown;
 mod slow_clients;
 mod worker_processes;

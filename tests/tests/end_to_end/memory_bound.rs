@@ -7,45 +7,46 @@ use forge_tests::{Connection, Forge, Setup, json, until};
 
 const MEGABYTE: usize = 1_000_000;
 
+/// One that holds a megabyte, of bodies not larger than half of that.
+fn small() -> Setup {
+    Setup::new().server("max_inflight_bytes = 1000000").server("max_body_bytes = 500000")
+}
+
 #[test]
-fn a_body_beyond_the_bound_is_refused_and_a_smaller_one_is_not() {
-    let forge = Setup::new().server("max_inflight_bytes = 100000").test_model("m", "echo").start();
-    let response = forge.predict("m", &json!({"input": vec![1; 60_000]}));
-    assert_eq!(response.status, 503);
+fn tensors_that_grow_beyond_the_bound_are_refused() {
+    let forge = small().test_model("m", "echo").start();
+    // Two bytes of body become eight of tensor.
+    let response = forge.predict("m", &json!({"input": vec![1; 200_000], "dtype": "float64"}));
+    assert_eq!(response.status, 503, "{}", response.text());
     assert!(response.header("retry-after").is_some());
-    assert!(response.detail().contains("max_inflight_bytes"), "{}", response.detail());
-    assert_eq!(forge.predict("m", &json!({"input": vec![1; 1000]})).status, 200);
+    assert!(response.detail().contains("memory"), "{}", response.detail());
+    assert_eq!(forge.predict("m", &json!({"input": [1], "dtype": "float64"})).status, 200);
     let scrape = forge.scrape();
-    assert_eq!(
-        scrape.value("forge_requests_total", &[("model", "m"), ("status", "rejected")]),
-        1.0
-    );
+    let rejected = scrape.value("forge_requests_total", &[("model", "m"), ("status", "rejected")]);
+    assert_eq!(rejected, 1.0);
     assert_eq!(scrape.value("forge_inflight_bytes", &[]), 0.0);
 }
 
 #[test]
-fn tensors_that_grow_beyond_the_bound_are_refused_too() {
-    // Two bytes of body become eight of tensor.
-    let forge = Setup::new().server("max_inflight_bytes = 400000").test_model("m", "echo").start();
-    let body = json!({"input": vec![1; 100_000], "dtype": "float64"});
+fn the_bound_counts_what_all_models_hold() {
+    let forge = small().test_model("slow", "sleep 2000").test_model("m", "echo").start();
+    let held = forge.send_predict("slow", &json!({"input": vec![1; 90_000], "dtype": "float64"}));
+    until("it is held", || forge.metric("forge_inflight_bytes", &[]) == 720_000.0);
+    let body = json!({"input": vec![1; 150_000], "dtype": "uint8"});
     let response = forge.predict("m", &body);
     assert_eq!(response.status, 503, "{}", response.text());
-    assert_eq!(forge.metric("forge_inflight_bytes", &[]), 0.0);
+    drop(held);
+    // Its batch goes on, and what it was made of with it.
+    until("it is given back", || forge.metric("forge_inflight_bytes", &[]) == 0.0);
+    assert_eq!(forge.predict("m", &body).status, 200);
 }
 
 #[test]
-fn the_bound_counts_what_all_models_hold() {
-    let forge = Setup::new()
-        .server("max_inflight_bytes = 1000000")
-        .test_model("slow", "sleep 2000")
-        .test_model("m", "echo")
-        .start();
-    let held = forge.send_predict("slow", &json!({"input": vec![1; 100_000], "dtype": "float64"}));
-    until("it is held", || forge.metric("forge_inflight_bytes", &[]) >= 800_000.0);
-    assert_eq!(forge.predict("m", &json!({"input": vec![1; 150_000]})).status, 503);
-    drop(held);
-    until("it is given back", || forge.metric("forge_inflight_bytes", &[]) == 0.0);
-    assert_eq!(forge.predict("m", &json!({"input": vec![1; 150_000]})).status, 200);
+fn a_bound_that_the_largest_body_could_never_meet_is_an_error() {
+    let forge = Setup::new().server("max_inflight_bytes = 1000").test_model("m", "echo").spawn();
+    let ended = forge.wait_until_ended();
+    assert_eq!(ended.status.code(), Some(78));
+    assert!(ended.log.contains("server.max_inflight_bytes"), "{}", ended.log);
 }
 
 #[test]

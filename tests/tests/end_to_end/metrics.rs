@@ -38,7 +38,6 @@ fn every_series_of_a_model_is_there_at_zero_before_its_first_request() {
     count("forge_phase_seconds_count", "phase", &["decode", "queue", "compute", "encode"]);
     count("forge_missed_wakes_total", "side", &["router", "worker"]);
     count("forge_workers", "state", &["ready", "crashed", "retired", "draining"]);
-    assert!(scrape.has("forge_build_info", &[]));
 }
 
 #[test]
@@ -160,4 +159,13 @@ fn latencies_are_told_per_request_from_a_tenth_of_a_millisecond_up() {
     assert_eq!(scrape.value("forge_inference_latency_seconds_count", &M), 3.0);
     assert!(scrape.has("forge_inference_latency_seconds_bucket", &[M[0], ("le", "0.0001")]));
     assert!(scrape.has("forge_inference_latency_seconds_bucket", &[M[0], ("le", "2.5")]));
+}
+
+#[test]
+fn the_build_is_told_with_its_libtorch() {
+    let forge = Setup::new().real_model("m", "double.pt").start();
+    let scrape = forge.scrape();
+    assert_eq!(scrape.value("forge_build_info", &[("version", env!("CARGO_PKG_VERSION"))]), 1.0);
+    let libtorch = scrape.label_values("libtorch");
+    assert!(libtorch.len() == 1 && libtorch[0].starts_with("2."), "{libtorch:?}");
 }

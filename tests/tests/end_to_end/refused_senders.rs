@@ -28,12 +28,15 @@ fn a_sender_that_finds_the_queue_full_reads_its_503() {
         .with("max_queue_depth = 1")
         .start();
     let send = |number: u8| forge.send_predict("m", &json!({"input": [number]}));
-    let busy = [send(0), send(1)];
-    until("the ring is full", || forge.metric("forge_rows_total", &[("model", "m")]) == 2.0);
-    let waiting = send(2);
+    let with_worker = || forge.metric("forge_rows_total", &[("model", "m")]);
+    let running = send(0);
+    until("one runs", || with_worker() == 1.0);
+    let next = send(1);
+    until("one waits in the ring", || with_worker() == 2.0);
+    let queued = send(2);
     until("the queue is full", || forge.metric("forge_queue_depth", &[("model", "m")]) == 1.0);
     assert_eq!(send_all(&forge, "m").response().status, 503);
-    drop((busy, waiting));
+    drop((running, next, queued));
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn bodies_become_the_tensors_they_say() {
             "float32 [] 1.0",
         ),
         (
-            r#"{"inputs": {"x": [1], "ids": [[2]], "y": {"dtype": "uint8", "data": [255], "more": {}}}}"#,
+            r#"{"inputs": {"x": [1], "ids": [[2]], "y": {"dtype": "byte", "data": [255], "a": {}}}}"#,
             "x: float32 [1] [1.0]; ids: int64 [1, 1] [[2]]; y: uint8 [1] [255]",
         ),
         (
