@@ -1,28 +1,26 @@
 //! Compiles the C++ shim against libtorch's headers and tells the linker where libtorch lies.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-    process::exit,
-};
+use std::env;
+use std::path::{Path, PathBuf};
 
 const ENGINE: &str = "src/torchscript";
 const MODEL_MAKER: &str = "examples/make_models";
 
 fn main() {
     println!("cargo::rerun-if-env-changed=LIBTORCH");
-    let libtorch = match libtorch() {
-        Ok(libtorch) => libtorch,
-        Err(sentence) => {
-            println!("cargo::error={sentence}");
-            exit(1);
-        }
-    };
+    match libtorch() {
+        Ok(libtorch) => build(&libtorch),
+        // Fails the build with this sentence alone.
+        Err(sentence) => println!("cargo::error={sentence}"),
+    }
+}
+
+fn build(libtorch: &Path) {
     // A stage that changes under the same name must be compiled against anew.
     println!("cargo::rerun-if-changed={}", libtorch.join("build-version").display());
-    compile(&libtorch, "forge_torchscript", ENGINE, &["shim.cpp", "values.cpp"]);
+    compile(libtorch, "forge_torchscript", ENGINE, &["shim.cpp", "values.cpp"]);
     println!("cargo::rerun-if-changed={ENGINE}/values.h");
-    compile(&libtorch, "forge_model_maker", MODEL_MAKER, &["define.cpp"]);
+    compile(libtorch, "forge_model_maker", MODEL_MAKER, &["define.cpp"]);
     // RUNPATH and not RPATH: libtorch_cpu.so has an RPATH of its own, and with RUNPATH here LD_LIBRARY_PATH can
     // point the worker at another complete libtorch.
     println!("cargo::rustc-link-arg=-Wl,--enable-new-dtags");

@@ -1,6 +1,11 @@
 //! An engine whose model files are a line of text that says how to behave; see [`Behaviour`] for
 //! all of them.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "to take its time and to exit is what this engine is for"
+)]
+
 mod behaviour;
 mod lie;
 mod rows;

@@ -15,6 +15,7 @@ mod hanging_up;
 mod memory_bound;
 mod metrics;
 mod models_and_health;
+mod other_commands;
 mod predict;
 mod refused_senders;
 mod request_ids;

@@ -50,29 +50,40 @@ fn a_bound_that_the_largest_body_could_never_meet_is_an_error() {
 }
 
 #[test]
-fn three_hundred_clients_with_sixty_megabytes_each_stay_within_the_bound() {
+fn three_hundred_clients_of_a_busy_model_with_sixty_megabytes_each_stay_within_the_bound() {
+    a_crowd_stays_within_the_bound("sleep 1000", 60, "uint8");
+}
+
+#[test]
+fn answers_much_larger_than_their_requests_stay_within_the_bound_too() {
+    // Two bytes of body become four of tensor, four of output, and four of text again.
+    a_crowd_stays_within_the_bound("echo", 16, "float32");
+}
+
+/// Three hundred clients that send so many megabytes each, all at once.
+fn a_crowd_stays_within_the_bound(script: &str, megabytes: usize, dtype: &str) {
     const BOUND: usize = 200 * MEGABYTE;
     let forge = Setup::new()
         .server(&format!("max_inflight_bytes = {BOUND}"))
-        .test_model("m", "sleep 1000")
+        .test_model("m", script)
         .with("frame_bytes = 33554432")
         .with("max_batch_size = 1")
         .with("request_timeout_s = 5.0")
         .start();
-    let (running, answered) = (AtomicUsize::new(300), AtomicUsize::new(0));
+    let (sending, answered) = (AtomicUsize::new(300), AtomicUsize::new(0));
     let mut highest = 0;
     thread::scope(|scope| {
         for _ in 0..300 {
             scope.spawn(|| {
-                // Whoever is cut off while it sends has met a bound as well.
-                let answer = send_sixty_megabytes(&forge);
+                // Whoever is cut off while still sending has met the bound as well.
+                let answer = send_ones(&forge, megabytes, dtype);
                 answered.fetch_add(usize::from(answer.is_ok()), Ordering::Relaxed);
-                running.fetch_sub(1, Ordering::Relaxed);
+                sending.fetch_sub(1, Ordering::Relaxed);
             });
         }
         until("all of them are through", || {
             highest = highest.max(forge.process().own_memory());
-            running.load(Ordering::Relaxed) == 0
+            sending.load(Ordering::Relaxed) == 0
         });
     });
     let allowed = (BOUND + 25 * MEGABYTE) as u64;
@@ -82,14 +93,14 @@ fn three_hundred_clients_with_sixty_megabytes_each_stay_within_the_bound() {
 }
 
 /// The status of the answer, or how the connection ended.
-fn send_sixty_megabytes(forge: &Forge) -> std::io::Result<u16> {
-    let (start, one, end) = ("{\"dtype\":\"uint8\",\"input\":[", "1,", "1]}");
-    let chunk = one.repeat(MEGABYTE / 2);
-    let length = start.len() + 60 * chunk.len() + end.len();
+fn send_ones(forge: &Forge, megabytes: usize, dtype: &str) -> std::io::Result<u16> {
+    let (start, end) = (format!("{{\"dtype\":\"{dtype}\",\"input\":["), "1]}");
+    let chunk = "1,".repeat(MEGABYTE / 2);
+    let length = start.len() + megabytes * chunk.len() + end.len();
     let mut connection: Connection = forge.connect();
     connection.head("POST", "/v1/m/predict", &[("Content-Length", &length.to_string())])?;
     connection.send(start.as_bytes())?;
-    for _ in 0..60 {
+    for _ in 0..megabytes {
         if connection.has_answer() {
             break;
         }

@@ -57,19 +57,3 @@ fn it_ends_although_a_worker_hangs() {
     assert_eq!(forge.predict("m", &json!({"input": [777]})).status, 504);
     assert!(forge.stop().status.success());
 }
-
-#[test]
-fn readiness_falls_before_the_end() {
-    let forge = Setup::new().test_model("m", "sleep 1500").start();
-    let mut probe = forge.connect();
-    let mut running = forge.send_predict("m", &json!({"input": [1]}));
-    until("it runs", || forge.metric("forge_rows_total", &M) == 1.0);
-    probe.request("GET", "/health/ready", &[], b"");
-    assert_eq!(probe.response().status, 200);
-    // Draining closes idle connections, so a probe that is on its way has to show it.
-    probe.send(b"GET /health/ready HTTP/1.1\r\nHost: forge\r\n").unwrap();
-    forge.process().signal(Signal::SIGTERM);
-    forge.wait_for_log(&["draining"]);
-    assert_eq!(running.response().status, 200);
-    assert!(forge.wait_until_ended().status.success());
-}
