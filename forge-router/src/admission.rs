@@ -86,28 +86,33 @@ impl Admission {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::model;
 
     #[test]
     fn no_more_are_admitted_than_the_limit() {
-        let admission = Admission::new();
-        assert_eq!(admission.enter(2), Ok(()));
-        assert_eq!(admission.enter(2), Ok(()));
-        assert_eq!(admission.enter(2), Err(Refusal::Full));
-        admission.leave();
-        assert_eq!(admission.enter(2), Ok(()));
-        assert_eq!(admission.waiting(), 2);
+        model(|| {
+            let admission = Admission::new();
+            assert_eq!(admission.enter(2), Ok(()));
+            assert_eq!(admission.enter(2), Ok(()));
+            assert_eq!(admission.enter(2), Err(Refusal::Full));
+            admission.leave();
+            assert_eq!(admission.enter(2), Ok(()));
+            assert_eq!(admission.waiting(), 2);
+        });
     }
 
     #[test]
     fn nobody_is_admitted_while_draining_and_the_rest_may_leave() {
-        let admission = Admission::new();
-        assert_eq!(admission.enter(8), Ok(()));
-        assert_eq!(admission.drain(), 1);
-        assert_eq!(admission.enter(8), Err(Refusal::Draining));
-        assert!(!admission.is_drained());
-        admission.leave();
-        assert!(admission.is_drained());
-        assert_eq!(admission.waiting(), 0);
-        assert_eq!(admission.enter(8), Err(Refusal::Draining));
+        model(|| {
+            let admission = Admission::new();
+            assert_eq!(admission.enter(8), Ok(()));
+            assert_eq!(admission.drain(), 1);
+            assert_eq!(admission.enter(8), Err(Refusal::Draining));
+            assert!(!admission.is_drained());
+            admission.leave();
+            assert!(admission.is_drained());
+            assert_eq!(admission.waiting(), 0);
+            assert_eq!(admission.enter(8), Err(Refusal::Draining));
+        });
     }
 }

@@ -52,17 +52,15 @@ impl Reservation {
         grown.is_ok()
     }
 
-    /// Counts `more` bytes even past the limit: an answer that was computed is not thrown away,
-    /// but new requests see that its memory is taken.
-    pub fn exceed(&mut self, more: usize) {
-        self.budget.used.fetch_add(more, Ordering::Relaxed);
-        self.bytes += more;
-    }
-
-    /// Holds exactly `bytes` from here on, even past the limit.
-    pub fn replace(&mut self, bytes: usize) {
-        self.exceed(bytes);
+    /// Holds exactly `bytes` from here on; `false`, and nothing changed, where they are more than
+    /// now and the budget has no room for them.
+    #[must_use]
+    pub fn resize(&mut self, bytes: usize) -> bool {
+        if bytes > self.bytes {
+            return self.grow(bytes - self.bytes);
+        }
         self.shrink(self.bytes - bytes);
+        true
     }
 
     /// Gives `fewer` of its bytes back.
@@ -70,6 +68,11 @@ impl Reservation {
         let fewer = fewer.min(self.bytes);
         self.budget.used.fetch_sub(fewer, Ordering::Relaxed);
         self.bytes -= fewer;
+    }
+
+    /// The most bytes that may be reserved together by all.
+    pub fn limit(&self) -> usize {
+        self.budget.limit
     }
 
     /// The bytes held.
@@ -107,8 +110,11 @@ mod tests {
         let budget = MemoryBudget::new(10);
         let mut held = budget.reservation();
         assert!(held.grow(4));
-        held.exceed(20);
-        assert_eq!(budget.used(), 24);
+        assert!(held.resize(7));
+        assert!(!held.resize(11));
+        assert_eq!(budget.used(), 7);
+        assert!(held.resize(2));
+        assert_eq!(budget.used(), 2);
         drop(held);
         assert_eq!(budget.used(), 0);
     }

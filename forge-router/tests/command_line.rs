@@ -6,7 +6,8 @@
 use std::process::{Command, Output};
 
 fn forge(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_forge")).args(arguments).output().unwrap()
+    let run = Command::new(env!("CARGO_BIN_EXE_forge")).args(arguments).output();
+    run.unwrap_or_else(|error| panic!("forge cannot be run: {error}"))
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Model-checks the admission word: every interleaving, with the very file the router runs.
 
 mod sync {
+    pub(crate) use loom::model;
     pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
 }
 

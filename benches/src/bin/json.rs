@@ -1,5 +1,7 @@
 //! What the JSON codec costs, beside serde_json: `cargo run --release -p forge-benches --bin json`.
 
+#![forbid(unsafe_code)]
+
 use std::hint::black_box;
 use std::time::Instant;
 

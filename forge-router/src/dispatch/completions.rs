@@ -13,7 +13,7 @@ use super::scatter::Scattered;
 use crate::metrics::ModelMetrics;
 use crate::model::{Pending, Version};
 use crate::readiness;
-use crate::request::{Answer, Phases};
+use crate::request::{Answer, Phases, RequestError};
 
 /// The longest sleep without a look at the ring: a wake-up that was missed costs this much.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -113,10 +113,14 @@ fn settle(version: &Version, finished: Finished, metrics: &ModelMetrics) {
         let phases = Phases { queue };
         let Pending { inputs, reply, mut memory } = entry.item;
         drop(inputs);
-        memory.replace(scattered.outputs.iter().map(|output| output.data.len()).sum());
         let Scattered { outputs, structure } = scattered;
+        let answer_bytes = outputs.iter().map(|output| output.data.len()).sum();
+        let answer = match memory.resize(answer_bytes) {
+            true => Ok(Answer { outputs, structure, phases, memory }),
+            false => Err(RequestError::MemoryFull { limit: memory.limit() }),
+        };
         // That nobody listens any more is no error.
-        drop(reply.send(Ok(Answer { outputs, structure, phases, memory })));
+        drop(reply.send(answer));
     }
 }
 

@@ -13,7 +13,7 @@ use super::request_id::as_text;
 use crate::json::{self, Form};
 use crate::memory_budget::Reservation;
 use crate::model::{Interface, Model, NamedInput, Version};
-use crate::request::{Answer, Inputs};
+use crate::request::{Answer, Inputs, Output, RequestError};
 use crate::tensor::{Dtype, TensorMeta};
 
 /// Bodies and outputs larger than this take longer than the other requests should wait.
@@ -52,8 +52,8 @@ pub async fn decode(
 pub async fn encode(answer: Answer, head: Head) -> Result<(Reply, usize), HttpError> {
     let is_large = answer.memory.bytes() > LARGE;
     let counted = match is_large {
-        true => aside(move || encode_now(answer, &head)).await?,
-        false => encode_now(answer, &head),
+        true => aside(move || encode_now(answer, &head)).await??,
+        false => encode_now(answer, &head)?,
     };
     let length = counted.body.len();
     let body = if is_large { Bytes::from_owner(counted) } else { counted.body.into() };
@@ -78,12 +78,18 @@ fn decode_now(
     };
     let inputs = interface.accept(decoded.inputs.into_iter().map(name).collect())?;
     drop(body);
-    memory.replace(inputs.data.iter().map(Vec::len).sum());
+    // The body and the decoder's reserve were held until here, so this only gives back.
+    let held = memory.bytes();
+    memory.shrink(held.saturating_sub(inputs.data.iter().map(Vec::len).sum()));
     Ok(Decoded { inputs, form: decoded.form, memory })
 }
 
-fn encode_now(answer: Answer, head: &Head) -> Counted {
+fn encode_now(answer: Answer, head: &Head) -> Result<Counted, HttpError> {
     let Answer { outputs, structure, mut memory, .. } = answer;
+    let text = |output: &Output| json::expected_text(output.row.dtype, output.data.len());
+    if !memory.grow(outputs.iter().map(text).sum()) {
+        return Err(RequestError::MemoryFull { limit: memory.limit() }.into());
+    }
     let mut body = Vec::new();
     let json_head = json::ResponseHead {
         model: head.model.name.as_str(),
@@ -97,8 +103,10 @@ fn encode_now(answer: Answer, head: &Head) -> Counted {
         }
     });
     drop(outputs);
-    memory.replace(body.len());
-    Counted { body, memory }
+    body.shrink_to_fit();
+    let held = memory.bytes();
+    memory.shrink(held.saturating_sub(body.len()));
+    Ok(Counted { body, memory })
 }
 
 /// Runs `work` beside the event loop.

@@ -53,6 +53,22 @@ pub fn write_tensor(out: &mut Vec<u8>, dtype: Dtype, shape: &Shape, bytes: &[u8]
     }
 }
 
+/// About the most bytes that the text of so many bytes of tensor takes, each element with its comma;
+/// for who must know before it is written.
+pub fn expected_text(dtype: Dtype, bytes: usize) -> usize {
+    let longest = match dtype {
+        Dtype::Bool => 6,
+        Dtype::Uint8 => 4,
+        Dtype::Int8 => 5,
+        Dtype::Int16 => 7,
+        Dtype::Int32 => 12,
+        Dtype::Int64 => 21,
+        Dtype::Float16 | Dtype::Bfloat16 | Dtype::Float32 => 16,
+        Dtype::Float64 => FLOAT,
+    };
+    (bytes / dtype.size()).saturating_mul(longest)
+}
+
 /// Most bytes of a float's text and its comma: `zmij` has a buffer of 24.
 const FLOAT: usize = 25;
 

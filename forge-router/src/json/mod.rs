@@ -39,7 +39,7 @@ mod text;
 mod tests;
 
 pub use decode::{Budget, Declared, DecodeOptions, Decoded, DecodedTensor, Form, Limits, decode};
-pub use encode::write_tensor;
+pub use encode::{expected_text, write_tensor};
 pub use error::DecodeError;
 pub use response::{ResponseHead, write_response};
 pub use structure::write_structure;

@@ -68,6 +68,7 @@ fn c_path(path: &Path) -> Result<CString, String> {
     CString::new(path.as_os_str().as_bytes()).map_err(|error| error.to_string())
 }
 
+// SAFETY: define.cpp declares these with the same types; it is compiled from this very checkout.
 #[link(name = "forge_model_maker", kind = "static")]
 unsafe extern "C" {
     fn forge_define(

@@ -242,7 +242,8 @@ struct RawOutputs {
 
 type Tell = extern "C" fn(*mut c_void, *const c_char, *const c_char, *const c_char);
 
-// Tensors cross as `at::Tensor*`, here a `void*`.
+// SAFETY: shim.cpp, compiled with this file, declares these with the same types. Tensors cross as
+// `at::Tensor*`, here a `void*`.
 #[link(name = "forge_torchscript", kind = "static")]
 unsafe extern "C" {
     fn forge_torch_version() -> *const c_char;
@@ -275,6 +276,7 @@ unsafe extern "C" {
     fn forge_text_free(text: *mut c_char);
 }
 
+// SAFETY: the signatures of dlopen(3) and dlerror(3).
 unsafe extern "C" {
     fn dlopen(name: *const c_char, flags: c_int) -> *mut c_void;
     fn dlerror() -> *const c_char;
