@@ -27,6 +27,8 @@ mod descriptor;
 mod doorbell;
 mod dtype;
 mod geometry;
+#[allow(unsafe_code)]
+mod heap;
 mod layout;
 mod memfd;
 mod messages;
@@ -51,6 +53,7 @@ pub use control::{ControlError, ControlSocket, MAX_MESSAGE, Received};
 pub use descriptor::DescriptorError;
 pub use dtype::Dtype;
 pub use geometry::{Geometry, GeometryError, MAX_FRAMES, MAX_PAYLOAD, MIN_FRAMES, aligned};
+pub use heap::give_back_freed_memory;
 pub use messages::{FromWorker, LoadModel, PROTOCOL, PeerFds, Probe, Stage, ToWorker};
 pub use outcome::{BatchId, FailureKind, MAX_TEXT, Outcome};
 pub use placement::FrameFull;

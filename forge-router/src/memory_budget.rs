@@ -52,17 +52,6 @@ impl Reservation {
         grown.is_ok()
     }
 
-    /// Holds exactly `bytes` from here on; `false`, and nothing changed, where they are more than
-    /// now and the budget has no room for them.
-    #[must_use]
-    pub fn resize(&mut self, bytes: usize) -> bool {
-        if bytes > self.bytes {
-            return self.grow(bytes - self.bytes);
-        }
-        self.shrink(self.bytes - bytes);
-        true
-    }
-
     /// Gives `fewer` of its bytes back.
     pub fn shrink(&mut self, fewer: usize) {
         let fewer = fewer.min(self.bytes);
@@ -110,11 +99,6 @@ mod tests {
         let budget = MemoryBudget::new(10);
         let mut held = budget.reservation();
         assert!(held.grow(4));
-        assert!(held.resize(7));
-        assert!(!held.resize(11));
-        assert_eq!(budget.used(), 7);
-        assert!(held.resize(2));
-        assert_eq!(budget.used(), 2);
         drop(held);
         assert_eq!(budget.used(), 0);
     }

@@ -40,6 +40,9 @@ pub enum ServeError {
 pub async fn serve(config: Config, worker_binary: PathBuf) -> Result<(), ServeError> {
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     raise_file_limit();
+    if !forge_ipc::give_back_freed_memory() {
+        warn!("the C library keeps freed memory: the router may hold more than max_inflight_bytes");
+    }
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), SystemTime::now());
     let budget = MemoryBudget::new(config.server.max_inflight_bytes.get());
     let listener = Listener::bind(config.server.address).await?;
@@ -64,8 +67,13 @@ pub async fn serve(config: Config, worker_binary: PathBuf) -> Result<(), ServeEr
     }
     info!("draining");
     app.enter(Phase::Draining);
-    draining.send_replace(true);
-    if tokio::time::timeout(grace, front).await.is_err() {
+    // Until the last answer the listener stays, so that probes read 503 and not a closed port.
+    let ended = tokio::time::timeout(grace, async {
+        app.idle().await;
+        draining.send_replace(true);
+        front.await
+    });
+    if ended.await.is_err() {
         warn!("requests were still running after {grace:?} (server.shutdown_grace_s)");
     }
     for version in registry.models().filter_map(|model| model.version()) {

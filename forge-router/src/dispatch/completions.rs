@@ -13,7 +13,7 @@ use super::scatter::Scattered;
 use crate::metrics::ModelMetrics;
 use crate::model::{Pending, Version};
 use crate::readiness;
-use crate::request::{Answer, Phases, RequestError};
+use crate::request::{Answer, Phases};
 
 /// The longest sleep without a look at the ring: a wake-up that was missed costs this much.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -112,13 +112,14 @@ fn settle(version: &Version, finished: Finished, metrics: &ModelMetrics) {
         let queue = submitted.saturating_duration_since(entry.timing.arrived);
         let phases = Phases { queue };
         let Pending { inputs, reply, mut memory } = entry.item;
+        memory.shrink(inputs.data.iter().map(Vec::len).sum());
         drop(inputs);
-        let Scattered { outputs, structure } = scattered;
-        let answer_bytes = outputs.iter().map(|output| output.data.len()).sum();
-        let answer = match memory.resize(answer_bytes) {
-            true => Ok(Answer { outputs, structure, phases, memory }),
-            false => Err(RequestError::MemoryFull { limit: memory.limit() }),
-        };
+        let answer = scattered.map(|Scattered { outputs, structure }| Answer {
+            outputs,
+            structure,
+            phases,
+            memory,
+        });
         // That nobody listens any more is no error.
         drop(reply.send(answer));
     }

@@ -5,10 +5,10 @@ use std::os::fd::OwnedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use forge_ipc::{BatchId, FailureKind, Outcome, PeerViolation, RouterEnd, TensorMeta};
+use forge_ipc::{BatchId, Outcome, PeerViolation, RouterEnd, TensorMeta};
 use tokio::sync::Notify;
 
-use super::scatter::{self, Scattered};
+use super::scatter::{self, Scatter};
 use crate::batching::Batch;
 use crate::model::{Pending, answer};
 use crate::request::RequestError;
@@ -45,7 +45,7 @@ pub struct Finished {
     pub submitted: Instant,
     pub compute: Duration,
     /// An answer per request in the order of the batch, or what went wrong for all of them.
-    pub result: Result<Vec<Scattered>, (FailureKind, String)>,
+    pub result: Scatter,
 }
 
 impl WorkerLink {
@@ -160,12 +160,12 @@ impl Ring {
     fn collect_one(&mut self, now: Instant) -> Result<Option<Finished>, PeerViolation> {
         let Some(completion) = self.end.next_completion()? else { return Ok(None) };
         // `next_completion` has checked that this is the oldest batch in flight.
-        let Some(oldest) = self.in_flight.pop_front() else { return Ok(None) };
+        let Some(mut oldest) = self.in_flight.pop_front() else { return Ok(None) };
         debug_assert_eq!(oldest.id, completion.batch());
         let compute = Duration::from_nanos(completion.compute_nanos());
         let result = match completion.outcome() {
             Outcome::Done { outputs, structure } => {
-                scatter::scatter(&completion, outputs, structure, &oldest.batch)
+                scatter::scatter(&completion, outputs, structure, &mut oldest.batch)
             }
             Outcome::Failed { kind, message } => Ok(Err((*kind, message.clone()))),
         };

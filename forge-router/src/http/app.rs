@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use super::cors::Cors;
+use super::predictions::Predictions;
 use super::request_id::RequestIds;
 use crate::logging::FailureLog;
 use crate::memory_budget::MemoryBudget;
@@ -33,6 +34,7 @@ pub struct App {
     pub(super) cors: Cors,
     pub(super) request_ids: RequestIds,
     pub(super) failures: FailureLog,
+    pub(super) predictions: Predictions,
     phase: AtomicU8,
 }
 
@@ -63,6 +65,7 @@ impl App {
             cors,
             request_ids: RequestIds::new(Instant::now()),
             failures: FailureLog::new(),
+            predictions: Predictions::default(),
             phase: AtomicU8::new(Phase::Loading as u8),
         })
     }
@@ -78,6 +81,11 @@ impl App {
             1 => Phase::Serving,
             _ => Phase::Draining,
         }
+    }
+
+    /// Waits until no prediction is under way; new ones are refused while draining.
+    pub async fn idle(&self) {
+        self.predictions.none().await;
     }
 
     /// Tells of failures that were held back; for the end of the process.

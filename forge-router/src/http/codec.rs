@@ -10,7 +10,7 @@ use hyper::header::HeaderValue;
 use super::error::HttpError;
 use super::reply::{self, Reply};
 use super::request_id::as_text;
-use crate::json::{self, Form};
+use crate::json::{self, DecodeError, Form};
 use crate::memory_budget::Reservation;
 use crate::model::{Interface, Model, NamedInput, Version};
 use crate::request::{Answer, Inputs, Output, RequestError};
@@ -70,7 +70,12 @@ fn decode_now(
         declared: &Declared(interface),
         budget: &mut Budget(&mut memory),
     };
-    let decoded = json::decode(&body, options)?;
+    let decoded = json::decode(&body, options).map_err(|error| match error {
+        DecodeError::Memory { .. } => {
+            HttpError::Request(RequestError::MemoryFull { limit: memory.limit() })
+        }
+        error => HttpError::Decode(error),
+    })?;
     let name = |(name, tensor): (Option<String>, json::DecodedTensor)| NamedInput {
         name,
         row: TensorMeta { dtype: tensor.dtype, shape: tensor.shape },

@@ -7,7 +7,7 @@ use hyper::body::Incoming;
 use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 
-use super::app::App;
+use super::app::{App, Phase};
 use super::error::HttpError;
 use super::reply::Reply;
 use super::request_id::as_text;
@@ -29,6 +29,7 @@ pub async fn answer(
     id: &HeaderValue,
 ) -> Reply {
     let began = Instant::now();
+    let _under_way = app.predictions.begin();
     let model = match models::find(app, name) {
         Ok(model) => model,
         Err(error) => return routes::refuse(app, parts, &mut body, &error, name, id).await,
@@ -53,10 +54,14 @@ async fn predict(
     began: Instant,
     id: &HeaderValue,
 ) -> Result<Reply, HttpError> {
-    let version = model.version().ok_or_else(|| RequestError::NotReady {
-        model: model.name.to_string(),
-        state: model.status().state.name().to_owned(),
-    })?;
+    let not_ready = |state: &str| {
+        let model = model.name.to_string();
+        HttpError::Request(RequestError::NotReady { model, state: state.to_owned() })
+    };
+    if app.phase() == Phase::Draining {
+        return Err(not_ready("draining"));
+    }
+    let version = model.version().ok_or_else(|| not_ready(model.status().state.name()))?;
     if version.is_full() {
         // Refused before its body is read; whoever passes here is still counted by `admit`.
         return Err(RequestError::QueueFull { limit: version.settings().max_queue_depth }.into());

@@ -3,7 +3,6 @@
 use hyper::StatusCode;
 
 use super::error::HttpError;
-use crate::json::DecodeError;
 use crate::metrics::Outcome;
 use crate::request::RequestError;
 
@@ -15,7 +14,6 @@ pub fn status(error: &HttpError) -> StatusCode {
         HttpError::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         HttpError::BodyTooSlow(_) => StatusCode::REQUEST_TIMEOUT,
         HttpError::BodyBroken(_) => StatusCode::BAD_REQUEST,
-        HttpError::Decode(DecodeError::Memory { .. }) => StatusCode::SERVICE_UNAVAILABLE,
         HttpError::Decode(_) => StatusCode::UNPROCESSABLE_ENTITY,
         HttpError::Request(error) => status_of_request(error),
         HttpError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -52,7 +50,6 @@ pub fn outcome(error: &HttpError) -> Outcome {
             | RequestError::QueueFull { .. }
             | RequestError::MemoryFull { .. },
         ) => Outcome::Rejected,
-        HttpError::Decode(DecodeError::Memory { .. }) => Outcome::Rejected,
         HttpError::BodyBroken(_) => Outcome::Cancelled,
         _ => Outcome::Error,
     }

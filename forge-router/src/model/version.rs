@@ -117,19 +117,28 @@ impl Version {
 
     /// Whether the queue is full just now: a cheap look before a body is read.
     pub fn is_full(&self) -> bool {
-        self.admission.waiting() >= self.settings.max_queue_depth
+        let is_full = || self.admission.waiting() >= self.settings.max_queue_depth;
+        if is_full() {
+            self.pump();
+        }
+        is_full()
     }
 
     /// Takes a place in the queue, before the request is decoded.
     pub fn admit(self: &Arc<Self>) -> Result<Admitted, RequestError> {
-        match self.admission.enter(self.settings.max_queue_depth) {
+        let limit = self.settings.max_queue_depth;
+        let entered = self.admission.enter(limit).or_else(|refusal| {
+            // A worker may have room for what waits: requests that came together give way to each
+            // other before the first of them cuts a batch.
+            self.pump();
+            if refusal == Refusal::Full { self.admission.enter(limit) } else { Err(refusal) }
+        });
+        match entered {
             Ok(()) => {
                 self.metrics.queue_entered();
                 Ok(Admitted { version: Arc::clone(self), holds_place: true })
             }
-            Err(Refusal::Full) => {
-                Err(RequestError::QueueFull { limit: self.settings.max_queue_depth })
-            }
+            Err(Refusal::Full) => Err(RequestError::QueueFull { limit }),
             Err(Refusal::Draining) => Err(self.not_ready("draining")),
         }
     }

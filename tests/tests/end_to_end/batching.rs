@@ -137,3 +137,15 @@ fn a_full_queue_refuses_with_an_invitation_to_come_back() {
     let rejected = forge.metric("forge_requests_total", &[M[0], ("status", "rejected")]);
     assert_eq!(rejected, 3.0);
 }
+
+#[test]
+fn a_burst_that_ring_and_queue_can_hold_together_is_admitted_whole() {
+    let forge = Setup::new()
+        .test_model("m", "sleep 100")
+        .with("max_batch_size = 1")
+        .with("max_queue_depth = 6")
+        .start();
+    // Two go to the ring, six wait.
+    let mut sent: Vec<_> = (0..8).map(|number| send(&forge, number)).collect();
+    assert!(sent.iter_mut().all(|connection| connection.response().status == 200));
+}

@@ -63,3 +63,15 @@ fn a_client_that_does_not_read_its_answer_holds_up_nobody() {
         assert_eq!(forge.predict("m", &json!({"input": [number]})).status, 200);
     }
 }
+
+#[test]
+fn a_client_that_never_reads_its_answer_is_given_up_and_its_memory_given_back() {
+    let forge = Setup::new().server("body_timeout_s = 0.5").test_model("m", "echo").start();
+    let large = vec![1; 4_000_000];
+    let deaf = forge.send_predict("m", &json!({"input": large, "dtype": "uint8"}));
+    until("its answer waits", || {
+        forge.metric("forge_requests_total", &[M[0], ("status", "success")]) == 1.0
+    });
+    until("it is given up", || forge.metric("forge_inflight_bytes", &[]) == 0.0);
+    drop(deaf);
+}

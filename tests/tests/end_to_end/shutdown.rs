@@ -22,6 +22,21 @@ fn what_was_admitted_is_answered_before_the_end() {
 }
 
 #[test]
+fn while_it_drains_probes_and_new_predictions_read_503() {
+    let forge = Setup::new().test_model("m", "sleep 1000").start();
+    let mut admitted = forge.send_predict("m", &json!({"input": [1]}));
+    until("it runs", || forge.metric("forge_rows_total", &M) == 1.0);
+    forge.process().signal(Signal::SIGTERM);
+    until("readiness falls", || forge.get("/health/ready").status == 503);
+    assert_eq!(forge.get("/health").json()["status"], "draining");
+    assert_eq!(forge.get("/health/live").status, 200);
+    let refused = forge.predict("m", &json!({"input": [2]}));
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+    assert_eq!(admitted.response().output(), json!([1.0]));
+    assert!(forge.wait_until_ended().status.success());
+}
+
+#[test]
 fn ctrl_c_ends_it_as_well() {
     let forge = Forge::serving("m", "echo");
     forge.process().signal(Signal::SIGINT);
