@@ -22,7 +22,7 @@ mod logging;
 mod memory_budget;
 mod metrics;
 mod model;
-mod readiness;
+mod readable;
 mod request;
 mod runtime;
 mod serve;

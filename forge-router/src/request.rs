@@ -23,7 +23,8 @@ pub struct Answer {
     pub outputs: Vec<Output>,
     /// How the leaves nest.
     pub structure: Structure,
-    pub phases: Phases,
+    /// The worker's own measure of the batch: copy in, forward, copy out.
+    pub compute: Duration,
     /// What the outputs take of the memory for requests in flight.
     pub memory: Reservation,
 }
@@ -35,13 +36,6 @@ pub struct Output {
     pub row: TensorMeta,
     /// The elements, little-endian, all rows one after the other.
     pub data: Vec<u8>,
-}
-
-/// Where the time of a request went inside the batcher and the worker.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Phases {
-    /// From the queue's door until the batch was cut.
-    pub queue: Duration,
 }
 
 /// Why a request got no answer from the model. The protocols map these to their statuses.

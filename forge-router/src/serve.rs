@@ -9,7 +9,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -22,6 +22,9 @@ use crate::metrics::Metrics;
 use crate::model::Registry;
 use crate::supervisor::{OpenError, Startup, Supervisor};
 use crate::system;
+
+/// How long workers may take to end after the last answer.
+const RETIREMENT: Duration = Duration::from_secs(5);
 
 /// Why serving ended otherwise than asked.
 #[derive(Debug, thiserror::Error)]
@@ -67,19 +70,26 @@ pub async fn serve(config: Config, worker_binary: PathBuf) -> Result<(), ServeEr
     }
     info!("draining");
     app.enter(Phase::Draining);
-    // Until the last answer the listener stays, so that probes read 503 and not a closed port.
-    let ended = tokio::time::timeout(grace, async {
-        app.idle().await;
-        draining.send_replace(true);
-        front.await
-    });
-    if ended.await.is_err() {
-        warn!("requests were still running after {grace:?} (server.shutdown_grace_s)");
+    let end = async {
+        // Until the last answer the listener stays, so that probes read 503 and not a closed port.
+        let answered = tokio::time::timeout(grace, async {
+            app.idle().await;
+            draining.send_replace(true);
+            front.await
+        });
+        if answered.await.is_err() {
+            warn!("requests were still running after {grace:?} (server.shutdown_grace_s)");
+        }
+        for version in registry.models().filter_map(|model| model.version()) {
+            version.close();
+        }
+        supervisor.stop(RETIREMENT).await;
+    };
+    tokio::select! {
+        () = end => {}
+        // Dropping the supervisor kills its workers.
+        () = signals.asked_to_end() => warn!("asked a second time: ending at once"),
     }
-    for version in registry.models().filter_map(|model| model.version()) {
-        version.close();
-    }
-    supervisor.stop().await;
     app.report_suppressed_failures();
     outcome.map(|_| ())
 }

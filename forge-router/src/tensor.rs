@@ -3,3 +3,10 @@
 pub use forge_ipc::{
     Dtype, MAX_PAYLOAD, MAX_RANK, MAX_TENSORS, Shape, Structure, TensorMeta, aligned,
 };
+
+/// The bytes that a batch of `rows` such rows takes in a frame; `None` where they overflow.
+pub fn batch_bytes(row: &[TensorMeta], rows: u32) -> Option<u64> {
+    row.iter().try_fold(0u64, |sum, meta| {
+        sum.checked_add(aligned(meta.bytes()?.checked_mul(u64::from(rows))?))
+    })
+}

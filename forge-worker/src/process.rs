@@ -6,7 +6,6 @@ use std::{fs, io};
 use forge_ipc::ControlSocket;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::signal::{SigSet, Signal};
-use nix::sys::socket::{SockType, getsockopt, sockopt};
 
 use crate::log::say;
 
@@ -15,7 +14,7 @@ const OOM_SCORE_ADJUSTMENT: &str = "500";
 
 /// Whether fd 0 is a socket of the kind the router hands to its workers.
 pub(crate) fn started_by_router() -> bool {
-    getsockopt(&io::stdin(), sockopt::SockType) == Ok(SockType::SeqPacket)
+    ControlSocket::is_control_socket(io::stdin().as_fd())
 }
 
 /// Keeps SIGINT, SIGTERM and SIGHUP from this thread and all it starts: whoever signals the whole

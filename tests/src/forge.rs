@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::process::{Child, ExitStatus};
+use std::sync::OnceLock;
 use std::thread;
 
 use nix::sys::signal::Signal;
@@ -25,9 +26,14 @@ pub struct Forge {
     stdout: Captured,
     log: Captured,
     has_ended: bool,
+    /// What it held when it was ready.
+    held: OnceLock<Held>,
     /// Its config and its models.
     _dir: TempDir,
 }
+
+/// What requests could leave behind: descriptors, mapped files, workers.
+type Held = (usize, usize, usize);
 
 /// How a Forge ended.
 #[derive(Debug)]
@@ -47,7 +53,16 @@ impl Forge {
         let log = Captured::of(child.stderr.take().expect("a pipe"));
         let process = Process::new(child.id());
         let address = SocketAddr::from(([0, 0, 0, 0], 0));
-        Self { child, process, address, stdout, log, has_ended: false, _dir: dir }
+        Self {
+            child,
+            process,
+            address,
+            stdout,
+            log,
+            has_ended: false,
+            held: OnceLock::new(),
+            _dir: dir,
+        }
     }
 
     pub(crate) fn wait_until_listening(mut self) -> Self {
@@ -64,6 +79,7 @@ impl Forge {
             line.or_else(|| self.fail_if_ended())
         });
         assert_eq!(line, format!("ready http://{}", self.address));
+        self.held.get_or_init(|| self.holds());
     }
 
     /// `None` while it runs.
@@ -165,8 +181,26 @@ impl Forge {
         Ended { status, log: self.log() }
     }
 
+    /// Every client has gone by now, so it comes to hold no more than before the first.
+    fn nothing_is_left_behind(&self) -> Result<(), String> {
+        let Some(before) = self.held.get() else { return Ok(()) };
+        let is_back = || {
+            let now = self.holds();
+            (now.0 <= before.0 && now.1 <= before.1 && now.2 == before.2).then_some(())
+        };
+        let explain = || format!("forge holds {:?}, at first {before:?}", self.holds());
+        wait_for(is_back).ok_or_else(explain)
+    }
+
+    fn holds(&self) -> Held {
+        let process = &self.process;
+        let descriptors = process.descriptors().len();
+        (descriptors, process.mapped_files().len(), process.children().len())
+    }
+
     fn end(&mut self) -> Result<(), String> {
         let workers = self.workers();
+        self.nothing_is_left_behind()?;
         self.process.signal(Signal::SIGTERM);
         let ended = wait_for(|| self.child.try_wait().expect("its status"));
         let Some(status) = ended else {

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::tensor::{TensorMeta, aligned};
+use crate::tensor::{TensorMeta, batch_bytes};
 
 /// The place of a request in the queue; later requests have larger ones.
 pub type Ticket = u64;
@@ -74,16 +74,11 @@ struct Group<T> {
 
 /// How many rows of these inputs fit into `payload` bytes of a frame, at most `max_rows`.
 pub fn rows_that_fit(key: &[TensorMeta], payload: u64, max_rows: u32) -> u32 {
-    let needed = |rows: u32| -> Option<u64> {
-        key.iter().try_fold(0u64, |sum, meta| {
-            sum.checked_add(aligned(meta.bytes()?.checked_mul(u64::from(rows))?))
-        })
-    };
-    let fits = |rows: u32| needed(rows).is_some_and(|bytes| bytes <= payload);
+    let fits = |rows: u32| batch_bytes(key, rows).is_some_and(|bytes| bytes <= payload);
     if fits(max_rows) {
         return max_rows;
     }
-    // `needed` grows with the rows: the largest count that fits lies between these two.
+    // The bytes grow with the rows: the largest count that fits lies between these two.
     let (mut fitting, mut too_many) = (0, max_rows);
     while too_many - fitting > 1 {
         let middle = fitting + (too_many - fitting) / 2;

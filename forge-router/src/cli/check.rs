@@ -10,10 +10,7 @@ use crate::system;
 /// Tells every error of the config at once, or the memory it asks for.
 pub fn run(arguments: &Check) -> ExitCode {
     match config::load(&arguments.config, &Overrides::default(), &system::machine()) {
-        Ok(config) => {
-            print!("{}", config::report(&config, system::memory::available()));
-            ExitCode::SUCCESS
-        }
+        Ok(config) => exit::print(&config::report(&config, system::memory::available())),
         Err(errors) => exit::fail(&errors, exit::CONFIG),
     }
 }

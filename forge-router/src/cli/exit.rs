@@ -1,5 +1,6 @@
 //! What forge ends with: 0, or one of these (sysexits.h where it has a number for it).
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
@@ -36,4 +37,13 @@ pub fn help() -> ExitCode {
 pub fn fail(error: &dyn std::error::Error, code: u8) -> ExitCode {
     eprintln!("forge: {error}");
     ExitCode::from(code)
+}
+
+/// Prints what was asked for; that nobody can read it is an error.
+pub fn print(text: &str) -> ExitCode {
+    let mut stdout = std::io::stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, FAILED),
+    }
 }

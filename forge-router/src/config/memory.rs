@@ -9,7 +9,7 @@ use forge_ipc::{Geometry, MAX_PAYLOAD};
 
 use super::inputs::DeclaredInput;
 use super::model::ModelConfig;
-use crate::tensor::{TensorMeta, aligned};
+use crate::tensor::{TensorMeta, aligned, batch_bytes};
 
 /// Most payload bytes of one frame.
 pub(super) const MOST_FRAME_BYTES: u64 = MAX_PAYLOAD;
@@ -91,10 +91,9 @@ fn declared_row(model: &ModelConfig) -> Option<Vec<TensorMeta>> {
     model.inputs.iter().map(DeclaredInput::fixed_row).collect()
 }
 
-/// Saturates where a batch has more bytes than can be counted.
-fn request_payload(model: &ModelConfig) -> u64 {
+/// Bytes of tensors one request frame holds: a full batch where every dimension is declared, else
+/// `frame_bytes`. Saturates where a batch has more bytes than can be counted.
+pub fn request_payload(model: &ModelConfig) -> u64 {
     let Some(row) = declared_row(model) else { return model.frame_bytes.get() };
-    let rows = u64::from(model.max_batch_size.get());
-    let bytes = |meta: &TensorMeta| aligned(meta.bytes().unwrap_or(u64::MAX).saturating_mul(rows));
-    row.iter().map(bytes).fold(0, u64::saturating_add)
+    batch_bytes(&row, model.max_batch_size.get()).unwrap_or(u64::MAX)
 }

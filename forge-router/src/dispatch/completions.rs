@@ -12,8 +12,8 @@ use super::link::{Finished, WorkerLink, fail_all};
 use super::scatter::Scattered;
 use crate::metrics::ModelMetrics;
 use crate::model::{Pending, Version};
-use crate::readiness;
-use crate::request::{Answer, Phases};
+use crate::readable::await_readable;
+use crate::request::Answer;
 
 /// The longest sleep without a look at the ring: a wake-up that was missed costs this much.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -48,7 +48,7 @@ async fn serve_doorbell(
     batch_timeout: Duration,
     metrics: &ModelMetrics,
 ) -> Result<std::convert::Infallible, Ending> {
-    let doorbell = readiness::readable(link.doorbell()?)?;
+    let doorbell = await_readable(link.doorbell()?)?;
     let mut missed_by_worker = 0;
     loop {
         let finished = link.collect(Instant::now())?;
@@ -67,7 +67,7 @@ async fn serve_doorbell(
         }
         for batch in finished {
             version.credit(link);
-            settle(version, batch, metrics);
+            settle(version, batch);
         }
         version.pump();
     }
@@ -96,9 +96,8 @@ async fn sleep(
     }
 }
 
-fn settle(version: &Version, finished: Finished, metrics: &ModelMetrics) {
-    let Finished { batch, submitted, compute, result } = finished;
-    metrics.batch_completed(compute, batch.entries.len());
+fn settle(version: &Version, finished: Finished) {
+    let Finished { batch, compute, result } = finished;
     let scattered = match result {
         Ok(scattered) => scattered,
         Err((kind, message)) => {
@@ -109,15 +108,13 @@ fn settle(version: &Version, finished: Finished, metrics: &ModelMetrics) {
         }
     };
     for (entry, scattered) in batch.entries.into_iter().zip(scattered) {
-        let queue = submitted.saturating_duration_since(entry.timing.arrived);
-        let phases = Phases { queue };
         let Pending { inputs, reply, mut memory } = entry.item;
         memory.shrink(inputs.data.iter().map(Vec::len).sum());
         drop(inputs);
         let answer = scattered.map(|Scattered { outputs, structure }| Answer {
             outputs,
             structure,
-            phases,
+            compute,
             memory,
         });
         // That nobody listens any more is no error.
@@ -126,9 +123,9 @@ fn settle(version: &Version, finished: Finished, metrics: &ModelMetrics) {
 }
 
 /// Answers what an ended worker had completed before it ended.
-pub fn settle_completed(version: &Version, link: &WorkerLink, metrics: &ModelMetrics) {
+pub fn settle_completed(version: &Version, link: &WorkerLink) {
     // A ring that breaks the rules now only means that the rest is lost.
     for finished in link.collect(Instant::now()).unwrap_or_default() {
-        settle(version, finished, metrics);
+        settle(version, finished);
     }
 }

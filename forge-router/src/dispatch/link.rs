@@ -38,11 +38,24 @@ struct InFlight {
     batch: Batch<Pending>,
 }
 
+/// A batch that the ring did not take, which is a mistake of the router's.
+#[derive(Debug)]
+pub struct Refused {
+    batch: Batch<Pending>,
+    error: RequestError,
+}
+
+impl Refused {
+    /// Answers every request of the batch with what was wrong.
+    pub fn answer(self) {
+        fail_all(self.batch, &self.error);
+    }
+}
+
 /// A batch that came back.
 #[derive(Debug)]
 pub struct Finished {
     pub batch: Batch<Pending>,
-    pub submitted: Instant,
     pub compute: Duration,
     /// An answer per request in the order of the batch, or what went wrong for all of them.
     pub result: Scatter,
@@ -66,14 +79,14 @@ impl WorkerLink {
 
     /// Copies every row to its place in the next frame and hands the frame to the worker. The
     /// caller holds a credit, so there is a free frame, and cut by bytes, so the rows fit.
-    pub fn submit(&self, batch: Batch<Pending>, now: Instant) {
+    pub fn submit(&self, batch: Batch<Pending>, now: Instant) -> Result<(), Refused> {
         let mut ring = self.ring();
         match ring.write(&batch) {
-            Ok(id) => ring.in_flight.push_back(InFlight { id, submitted: now, batch }),
-            Err(error) => {
-                drop(ring);
-                fail_all(batch, &error);
+            Ok(id) => {
+                ring.in_flight.push_back(InFlight { id, submitted: now, batch });
+                Ok(())
             }
+            Err(error) => Err(Refused { batch, error }),
         }
     }
 
@@ -173,8 +186,7 @@ impl Ring {
             Ok(result) => {
                 completion.release();
                 self.last_completion = Some(now);
-                let InFlight { batch, submitted, .. } = oldest;
-                Ok(Some(Finished { batch, submitted, compute, result }))
+                Ok(Some(Finished { batch: oldest.batch, compute, result }))
             }
             Err(violation) => {
                 drop(completion);

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use super::cors::Cors;
-use super::predictions::Predictions;
 use super::request_id::RequestIds;
+use super::under_way::UnderWay;
 use crate::logging::FailureLog;
 use crate::memory_budget::MemoryBudget;
 use crate::metrics::Metrics;
@@ -34,7 +34,7 @@ pub struct App {
     pub(super) cors: Cors,
     pub(super) request_ids: RequestIds,
     pub(super) failures: FailureLog,
-    pub(super) predictions: Predictions,
+    pub(super) predictions: UnderWay,
     phase: AtomicU8,
 }
 
@@ -65,7 +65,7 @@ impl App {
             cors,
             request_ids: RequestIds::new(Instant::now()),
             failures: FailureLog::new(),
-            predictions: Predictions::default(),
+            predictions: UnderWay::default(),
             phase: AtomicU8::new(Phase::Loading as u8),
         })
     }

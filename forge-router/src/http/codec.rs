@@ -56,8 +56,7 @@ pub async fn encode(answer: Answer, head: Head) -> Result<(Reply, usize), HttpEr
         false => encode_now(answer, &head)?,
     };
     let length = counted.body.len();
-    let body = if is_large { Bytes::from_owner(counted) } else { counted.body.into() };
-    Ok((reply::json(StatusCode::OK, body), length))
+    Ok((reply::json(StatusCode::OK, Bytes::from_owner(counted)), length))
 }
 
 fn decode_now(

@@ -12,8 +12,8 @@ use tokio::sync::watch;
 use tracing::debug;
 
 use super::app::App;
-use super::impatient::Impatient;
 use super::routes;
+use super::write_timeout::WriteTimeout;
 
 /// The most a connection buffers of what its client sends: with many clients sending at once this
 /// is what the router holds outside `max_inflight_bytes`.
@@ -33,7 +33,7 @@ pub async fn serve(stream: TcpStream, app: Arc<App>, mut draining: watch::Receiv
         .timer(TokioTimer::new())
         .header_read_timeout(app.settings.header_timeout)
         .max_buf_size(READ_BUFFER);
-    let stream = TokioIo::new(Impatient::new(stream, app.settings.body_timeout));
+    let stream = TokioIo::new(WriteTimeout::new(stream, app.settings.body_timeout));
     let mut connection = pin!(builder.serve_connection(stream, handler));
     let served = tokio::select! {
         served = connection.as_mut() => served,

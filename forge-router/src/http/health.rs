@@ -5,12 +5,11 @@
 //! does not take the others out of service, unless it is marked `required`.
 
 use hyper::StatusCode;
-use hyper::header::{HeaderValue, RETRY_AFTER};
 
 use super::app::{App, Phase};
 use super::error::HttpError;
-use super::models;
 use super::reply::{self, Reply};
+use super::{models, status};
 use crate::json;
 use crate::model::ModelState;
 
@@ -31,12 +30,7 @@ pub fn ready(app: &App) -> Reply {
 /// `GET /v1/models/{model}/ready`: this model alone, whatever the others do.
 pub fn model_ready(app: &App, name: &str) -> Result<Reply, HttpError> {
     let state = models::find(app, name)?.status().state;
-    let status = match state {
-        ModelState::Ready => StatusCode::OK,
-        ModelState::Loading | ModelState::Degraded | ModelState::Draining => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
-    };
+    let status = status::readiness(state == ModelState::Ready);
     let mut body = b"{\"status\":".to_vec();
     json::write_string(&mut body, state.name());
     body.push(b'}');
@@ -55,11 +49,7 @@ pub fn health(app: &App) -> Reply {
 }
 
 fn told(status: StatusCode, body: Vec<u8>) -> Reply {
-    let mut reply = reply::fresh(reply::json(status, body));
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    }
-    reply
+    reply::with_retry(reply::fresh(reply::json(status, body)))
 }
 
 fn verdict(app: &App) -> (StatusCode, &'static str) {
@@ -69,11 +59,12 @@ fn verdict(app: &App) -> (StatusCode, &'static str) {
                 && model.status().state == ModelState::Degraded
         })
     };
-    match app.phase() {
-        Phase::Loading => (StatusCode::SERVICE_UNAVAILABLE, "loading"),
-        Phase::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
-        Phase::Serving if is_degraded(true) => (StatusCode::SERVICE_UNAVAILABLE, "degraded"),
-        Phase::Serving if is_degraded(false) => (StatusCode::OK, "degraded"),
-        Phase::Serving => (StatusCode::OK, "ok"),
-    }
+    let (is_ready, word) = match app.phase() {
+        Phase::Loading => (false, "loading"),
+        Phase::Draining => (false, "draining"),
+        Phase::Serving if is_degraded(true) => (false, "degraded"),
+        Phase::Serving if is_degraded(false) => (true, "degraded"),
+        Phase::Serving => (true, "ok"),
+    };
+    (status::readiness(is_ready), word)
 }

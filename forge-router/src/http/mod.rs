@@ -15,15 +15,15 @@ mod connection;
 mod cors;
 mod error;
 mod health;
-mod impatient;
 mod listener;
 mod models;
 mod predict;
-mod predictions;
 mod reply;
 mod request_id;
 mod routes;
 mod status;
+mod under_way;
+mod write_timeout;
 
 pub use app::{App, HttpSettings, Phase};
 pub use listener::{BindError, Listener};

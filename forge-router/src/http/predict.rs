@@ -17,9 +17,6 @@ use crate::metrics::{Outcome, RequestRecord};
 use crate::model::{Expired, Model};
 use crate::request::RequestError;
 
-/// Status of requests whose client hung up, as nginx logs them.
-const CLIENT_CLOSED_REQUEST: u16 = 499;
-
 /// Answers a prediction, or says why not.
 pub async fn answer(
     app: &Arc<App>,
@@ -62,7 +59,7 @@ async fn predict(
         return Err(not_ready("draining"));
     }
     let version = model.version().ok_or_else(|| not_ready(model.status().state.name()))?;
-    if version.is_full() {
+    if !version.make_room() {
         // Refused before its body is read; whoever passes here is still counted by `admit`.
         return Err(RequestError::QueueFull { limit: version.settings().max_queue_depth }.into());
     }
@@ -77,30 +74,36 @@ async fn predict(
 
     let admitted = version.admit()?;
     let deadline = Instant::now() + model.config.request_timeout;
+    let expired = |expired| expired_error(model, expired, id);
     let decoding = Instant::now();
-    let codec::Decoded { inputs, form, memory } = codec::decode(&version, bytes, memory).await?;
+    let decoded = within(deadline, codec::decode(&version, bytes, memory)).await;
+    let codec::Decoded { inputs, form, memory } = decoded.map_err(expired)??;
     model.metrics.decoded(decoding.elapsed());
-    let answer = match admitted.run(inputs, deadline, memory).await {
-        Ok(reply) => reply?,
-        Err(expired) => return Err(expired_error(model, expired, id).into()),
-    };
-    model.metrics.waited(answer.phases.queue);
+
+    let answer = admitted.run(inputs, deadline, memory).await.map_err(expired)??;
+    model.metrics.computed(answer.compute);
+
     let encoding = Instant::now();
     let head = codec::Head { model: Arc::clone(model), id: id.clone(), began, form };
-    let (reply, bytes) = codec::encode(answer, head).await?;
+    let encoded = within(deadline, codec::encode(answer, head)).await;
+    let (reply, bytes) = encoded.map_err(expired)??;
     model.metrics.encoded(encoding.elapsed());
     model.metrics.response_bytes(bytes as u64);
     Ok(reply)
 }
 
-fn expired_error(model: &Model, expired: Expired, id: &HeaderValue) -> RequestError {
+/// What `work` comes to, if it does so before the deadline.
+async fn within<T>(deadline: Instant, work: impl Future<Output = T>) -> Result<T, Expired> {
+    let done = tokio::time::timeout_at(deadline.into(), work).await;
+    done.map_err(|_| Expired { in_queue: false })
+}
+
+fn expired_error(model: &Model, expired: Expired, id: &HeaderValue) -> HttpError {
     if expired.in_queue {
         model.metrics.expired_in_queue();
     }
-    RequestError::Expired {
-        id: as_text(id).to_owned(),
-        seconds: model.config.request_timeout.as_secs_f64(),
-    }
+    let seconds = model.config.request_timeout.as_secs_f64();
+    RequestError::Expired { id: as_text(id).to_owned(), seconds }.into()
 }
 
 /// Counts the outcome of a request, also when its future is dropped because the client hung up.
@@ -126,7 +129,7 @@ impl Drop for Watched<'_> {
             let failure = Failure {
                 request_id: as_text(self.id),
                 model: self.name,
-                status: CLIENT_CLOSED_REQUEST,
+                status: status::CLIENT_CLOSED_REQUEST,
                 cause: "the client hung up",
             };
             self.app.failures.record(&failure, Instant::now());

@@ -41,12 +41,17 @@ pub fn error(error: &HttpError) -> Reply {
     let mut body = b"{\"detail\":".to_vec();
     json::write_string(&mut body, &error.to_string());
     body.push(b'}');
-    let mut reply = json(status, body);
-    if let Some(seconds) = retry_after(status) {
-        reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(seconds));
-    }
+    let mut reply = with_retry(json(status, body));
     if let HttpError::WrongMethod { allow, .. } = error {
         reply.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    }
+    reply
+}
+
+/// Tells when to come again, where that can help.
+pub fn with_retry(mut reply: Reply) -> Reply {
+    if let Some(seconds) = retry_after(reply.status()) {
+        insert(&mut reply, RETRY_AFTER, seconds);
     }
     reply
 }

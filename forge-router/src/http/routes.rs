@@ -13,7 +13,7 @@ use super::app::App;
 use super::error::HttpError;
 use super::reply::{self, Reply};
 use super::request_id::as_text;
-use super::{body, health, models, predict};
+use super::{body, health, models, predict, status};
 use crate::logging::Failure;
 use crate::metrics;
 
@@ -57,7 +57,7 @@ async fn dispatch(app: &Arc<App>, parts: &Parts, mut body: Incoming, id: &Header
     };
     match route {
         None | Some(Route::Predict { .. }) => {
-            let mut reply = reply::empty(StatusCode::NO_CONTENT);
+            let mut reply = reply::empty(status::PREFLIGHT);
             app.cors.preflight(&parts.headers, reply.headers_mut());
             reply
         }
@@ -107,7 +107,7 @@ pub(super) async fn refuse(
 /// `Ok(None)` for a preflight of a known `/v1` path.
 fn route(parts: &Parts) -> Result<Option<Route<'_>>, HttpError> {
     let path = parts.uri.path();
-    let Some(route) = find(path) else {
+    let Some(route) = find(path, &parts.method) else {
         return Err(HttpError::NoRoute { path: path.to_owned() });
     };
     let is_v1 = !matches!(route, Route::Metrics | Route::Health | Route::Live | Route::Ready);
@@ -125,11 +125,13 @@ fn route(parts: &Parts) -> Result<Option<Route<'_>>, HttpError> {
     }
 }
 
-fn find(path: &str) -> Option<Route<'_>> {
+fn find<'a>(path: &'a str, method: &Method) -> Option<Route<'a>> {
     let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
     Some(match segments.as_slice() {
         ["v1", "models"] => Route::Models,
-        ["v1", "models", name] if !name.is_empty() && *name != "predict" => Route::Model { name },
+        // Models may be called `models` or `predict`: the method tells which of the two is meant.
+        ["v1", "models", "predict"] if method == Method::POST => Route::Predict { model: "models" },
+        ["v1", "models", name] if !name.is_empty() => Route::Model { name },
         ["v1", "models", name, "ready"] if !name.is_empty() => Route::ModelReady { name },
         ["v1", model, "predict"] if !model.is_empty() => Route::Predict { model },
         ["metrics"] => Route::Metrics,
@@ -151,7 +153,7 @@ mod tests {
             ("/v1/models", Some(Route::Models)),
             ("/v1/models/dummy", Some(Route::Model { name: "dummy" })),
             ("/v1/models/dummy/ready", Some(Route::ModelReady { name: "dummy" })),
-            ("/v1/models/predict", Some(Route::Predict { model: "models" })),
+            ("/v1/models/predict", Some(Route::Model { name: "predict" })),
             ("/metrics", Some(Route::Metrics)),
             ("/health", Some(Route::Health)),
             ("/health/live", Some(Route::Live)),
@@ -163,7 +165,9 @@ mod tests {
             ("/v1/dummy/reload", None),
             ("/v2", None),
         ] {
-            assert_eq!(find(path), expected, "{path}");
+            assert_eq!(find(path, &Method::GET), expected, "{path}");
         }
+        let models = Some(Route::Predict { model: "models" });
+        assert_eq!(find("/v1/models/predict", &Method::POST), models);
     }
 }

@@ -6,6 +6,17 @@ use super::error::HttpError;
 use crate::metrics::Outcome;
 use crate::request::RequestError;
 
+/// How requests whose client hung up are logged, as nginx does.
+pub const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// The answer to a preflight.
+pub const PREFLIGHT: StatusCode = StatusCode::NO_CONTENT;
+
+/// What a probe reads.
+pub fn readiness(is_ready: bool) -> StatusCode {
+    if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+}
+
 /// The status of an error.
 pub fn status(error: &HttpError) -> StatusCode {
     match error {

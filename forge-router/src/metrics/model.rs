@@ -53,7 +53,7 @@ impl ModelMetrics {
         self.phase(Phase::Decode, time);
     }
 
-    /// One request waited `time` from its admission until its batch was cut.
+    /// One request waited `time` from being queued until its batch was cut.
     pub fn waited(&self, time: Duration) {
         self.series().queue_wait.observe(time.as_secs_f64());
         self.phase(Phase::Queue, time);
@@ -70,13 +70,9 @@ impl ModelMetrics {
         self.series().rows.inc_by(u64::from(rows));
     }
 
-    /// A batch that answers `requests` requests took `compute` in the worker.
-    ///
-    /// That is each of these requests' compute phase, so it is recorded as often.
-    pub fn batch_completed(&self, compute: Duration, requests: usize) {
-        for _ in 0..requests {
-            self.phase(Phase::Compute, compute);
-        }
+    /// The batch that answered one request took `time` in the worker; called once per request.
+    pub fn computed(&self, time: Duration) {
+        self.phase(Phase::Compute, time);
     }
 
     /// `bytes` of a request body were read.

@@ -38,7 +38,7 @@ pub(super) const QUEUE_DEPTH: Family =
     Family { name: "forge_queue_depth", help: "Requests admitted and not yet cut into a batch" };
 pub(super) const QUEUE_WAIT: Family = Family {
     name: "forge_queue_wait_seconds",
-    help: "Time each request waited between admission and its batch",
+    help: "Time each request waited in the queue for its batch",
 };
 pub(super) const QUEUE_TIMEOUTS: Family = Family {
     name: "forge_queue_timeouts_total",

@@ -137,7 +137,9 @@ fn workers_missed_wakes_and_batches_are_counted_under_their_own_labels() {
     model.missed_wake_of_router();
     model.missed_wakes_of_worker(3);
     model.batch_cut(8);
-    model.batch_completed(Duration::from_millis(1), 5);
+    for _ in 0..5 {
+        model.computed(Duration::from_millis(1));
+    }
     let scrape = Scrape::of(&metrics);
     for (name, labels, expected) in [
         (names::WORKERS.name, ",state=\"ready\"", 2.0),

@@ -87,12 +87,22 @@ impl Interface {
 
     /// What one row of each input is, where the config leaves nothing free.
     pub fn fixed_row(&self) -> Option<Vec<TensorMeta>> {
-        let fixed = |input: &Input| {
+        self.row(|dim| dim)
+    }
+
+    /// A row that the declarations allow, with 1 for every free dimension; `None` where nothing is
+    /// declared.
+    pub fn smallest_row(&self) -> Option<Vec<TensorMeta>> {
+        self.row(|dim| Some(dim.unwrap_or(1)))
+    }
+
+    fn row(&self, known: impl Fn(Option<u64>) -> Option<u64>) -> Option<Vec<TensorMeta>> {
+        let row = |input: &Input| {
             let declared = input.declared.as_ref()?;
-            let dims: Option<Vec<u64>> = declared.shape.iter().copied().collect();
+            let dims: Option<Vec<u64>> = declared.shape.iter().map(|dim| known(*dim)).collect();
             Some(TensorMeta { dtype: declared.dtype, shape: Shape::new(&dims?)? })
         };
-        self.inputs.iter().map(fixed).collect()
+        self.inputs.iter().map(row).collect()
     }
 
     /// Puts a request's inputs into the order of the arguments and checks them against what is

@@ -15,14 +15,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 
-use super::Interface;
+use super::{Admitted, Interface};
 use crate::admission::{Admission, Refusal};
 use crate::batching::{Batch, Entry, Queue, Ticket, Timing, rows_that_fit};
 use crate::dispatch::WorkerLink;
 use crate::memory_budget::Reservation;
 use crate::metrics::ModelMetrics;
 use crate::request::{Answer, Inputs, RequestError};
-use crate::tensor::{TensorMeta, aligned};
+use crate::tensor::{TensorMeta, batch_bytes};
 
 /// Numbers the versions of a model; it only grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,13 +115,13 @@ impl Version {
         self.admission.waiting()
     }
 
-    /// Whether the queue is full just now: a cheap look before a body is read.
-    pub fn is_full(&self) -> bool {
-        let is_full = || self.admission.waiting() >= self.settings.max_queue_depth;
-        if is_full() {
+    /// Whether the queue has room, after what can be cut was cut: a cheap look before a body is read.
+    pub fn make_room(&self) -> bool {
+        let has_room = || self.admission.waiting() < self.settings.max_queue_depth;
+        if !has_room() {
             self.pump();
         }
-        is_full()
+        has_room()
     }
 
     /// Takes a place in the queue, before the request is decoded.
@@ -136,7 +136,7 @@ impl Version {
         match entered {
             Ok(()) => {
                 self.metrics.queue_entered();
-                Ok(Admitted { version: Arc::clone(self), holds_place: true })
+                Ok(Admitted::new(Arc::clone(self)))
             }
             Err(Refusal::Full) => Err(RequestError::QueueFull { limit }),
             Err(Refusal::Draining) => Err(self.not_ready("draining")),
@@ -178,13 +178,15 @@ impl Version {
         loop {
             let mut state = self.state();
             let Some(freest) = state.freest() else { return };
-            let batch = state.next_batch(now, |left| self.left_queue(left));
-            let Some(batch) = batch else { return };
+            let Some(batch) = self.next_batch(&mut state, now) else { return };
             state.workers[freest].credits -= 1;
             let link = Arc::clone(&state.workers[freest].link);
             drop(state);
             self.metrics.batch_cut(batch.rows);
-            link.submit(batch, now);
+            if let Err(refused) = link.submit(batch, now) {
+                self.credit(&link);
+                refused.answer();
+            }
         }
     }
 
@@ -225,11 +227,29 @@ impl Version {
         }
     }
 
-    fn not_ready(&self, state: &str) -> RequestError {
+    /// The next batch: one that runs again, else one that is cut from the queue.
+    fn next_batch(&self, state: &mut State, now: Instant) -> Option<Batch<Pending>> {
+        while let Some(batch) = state.again.pop_front() {
+            if let Some(batch) = still_wanted(batch, now) {
+                return Some(batch);
+            }
+        }
+        let cut = state.queue.cut(now);
+        // Dropping an expired request is enough: its own timer answers its client.
+        self.left_queue(cut.expired.len());
+        let batch = cut.batch?;
+        self.left_queue(batch.entries.len());
+        for entry in &batch.entries {
+            self.metrics.waited(now.saturating_duration_since(entry.timing.arrived));
+        }
+        Some(batch)
+    }
+
+    pub(super) fn not_ready(&self, state: &str) -> RequestError {
         RequestError::NotReady { model: self.settings.model.clone(), state: state.to_owned() }
     }
 
-    fn enqueue(&self, inputs: Inputs, timing: Timing, memory: Reservation) -> Enqueued {
+    pub(super) fn enqueue(&self, inputs: Inputs, timing: Timing, memory: Reservation) -> Enqueued {
         let (reply, answer) = oneshot::channel();
         let key = Arc::clone(&inputs.row);
         let rows_limit =
@@ -242,7 +262,7 @@ impl Version {
         Enqueued { key, ticket, answer }
     }
 
-    fn take_back(&self, key: &[TensorMeta], ticket: Ticket) -> bool {
+    pub(super) fn take_back(&self, key: &[TensorMeta], ticket: Ticket) -> bool {
         let taken = self.state().queue.remove(key, ticket).is_some();
         if taken {
             self.left_queue(1);
@@ -250,17 +270,19 @@ impl Version {
         taken
     }
 
-    fn left_queue(&self, requests: usize) {
+    pub(super) fn left_queue(&self, requests: usize) {
         for _ in 0..requests {
             self.admission.leave();
         }
         self.metrics.queue_left(requests as u64);
+        if self.admission.is_drained() {
+            self.window.notify_one();
+        }
     }
 
-    fn row_too_large(&self, row: &[TensorMeta]) -> Option<RequestError> {
+    pub(super) fn row_too_large(&self, row: &[TensorMeta]) -> Option<RequestError> {
         let capacity = self.settings.request_payload;
-        let needed = row.iter().try_fold(0u64, |sum, meta| sum.checked_add(aligned(meta.bytes()?)));
-        match needed {
+        match batch_bytes(row, 1) {
             Some(needed) if needed <= capacity => None,
             needed => Some(RequestError::RowTooLarge {
                 model: self.settings.model.clone(),
@@ -276,89 +298,11 @@ impl Version {
     }
 }
 
-/// A place in a version's queue, held while the request is decoded.
-#[derive(Debug)]
-pub struct Admitted {
-    version: Arc<Version>,
-    /// `false` once the queue owns the place: whoever takes the entry out gives it back.
-    holds_place: bool,
-}
-
-struct Enqueued {
-    key: Arc<[TensorMeta]>,
-    ticket: Ticket,
-    answer: oneshot::Receiver<Reply>,
-}
-
-impl Admitted {
-    /// Queues the request and waits for its answer, until `deadline` at the latest. Dropping the
-    /// future takes the request back where it still waits.
-    pub async fn run(
-        mut self,
-        inputs: Inputs,
-        deadline: Instant,
-        memory: Reservation,
-    ) -> Result<Reply, Expired> {
-        if let Some(error) = self.version.row_too_large(&inputs.row) {
-            return Ok(Err(error));
-        }
-        let version = Arc::clone(&self.version);
-        let timing = Timing { arrived: Instant::now(), deadline };
-        let Enqueued { key, ticket, answer } = version.enqueue(inputs, timing, memory);
-        self.holds_place = false;
-        let mut waiting = Waiting { version: &version, key, ticket, is_answered: false };
-        // Requests that arrived together get to queue before the first of them cuts the batch.
-        tokio::task::yield_now().await;
-        version.pump();
-        match tokio::time::timeout_at(deadline.into(), answer).await {
-            Ok(Ok(reply)) => {
-                waiting.is_answered = true;
-                Ok(reply)
-            }
-            Ok(Err(_)) if Instant::now() < deadline => Ok(Err(version.not_ready("retired"))),
-            // Dropped unanswered: it had expired when its batch was cut, a moment before the timer.
-            Ok(Err(_)) => Err(Expired { in_queue: true }),
-            Err(_) => Err(Expired { in_queue: waiting.take_back() }),
-        }
-    }
-}
-
-impl Drop for Admitted {
-    fn drop(&mut self) {
-        if self.holds_place {
-            self.version.left_queue(1);
-        }
-    }
-}
-
-/// The deadline passed before the answer came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Expired {
-    /// It still waited for its batch; else it was running.
-    pub in_queue: bool,
-}
-
-/// Takes its request out of the queue when dropped.
-struct Waiting<'a> {
-    version: &'a Version,
-    key: Arc<[TensorMeta]>,
-    ticket: Ticket,
-    is_answered: bool,
-}
-
-impl Waiting<'_> {
-    /// Whether the request was still in the queue.
-    fn take_back(&self) -> bool {
-        self.version.take_back(&self.key, self.ticket)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        if !self.is_answered {
-            self.take_back();
-        }
-    }
+/// A request that was put into the queue.
+pub(super) struct Enqueued {
+    pub key: Arc<[TensorMeta]>,
+    pub ticket: Ticket,
+    pub answer: oneshot::Receiver<Reply>,
 }
 
 impl State {
@@ -366,24 +310,6 @@ impl State {
     fn freest(&self) -> Option<usize> {
         let free = self.workers.iter().enumerate().filter(|(_, slot)| slot.credits > 0);
         free.max_by_key(|(_, slot)| slot.credits).map(|(index, _)| index)
-    }
-
-    /// The next batch; `left_queue` hears how many requests it took out of the queue, the expired
-    /// ones included.
-    fn next_batch(
-        &mut self,
-        now: Instant,
-        left_queue: impl FnOnce(usize),
-    ) -> Option<Batch<Pending>> {
-        while let Some(batch) = self.again.pop_front() {
-            if let Some(batch) = still_wanted(batch, now) {
-                return Some(batch);
-            }
-        }
-        let cut = self.queue.cut(now);
-        left_queue(cut.expired.len() + cut.batch.as_ref().map_or(0, |batch| batch.entries.len()));
-        // Dropping an expired request is enough: its own timer answers its client.
-        cut.batch
     }
 }
 

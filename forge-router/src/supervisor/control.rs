@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use forge_ipc::{ControlError, ControlSocket, FromWorker, ToWorker};
 use tokio::io::unix::AsyncFd;
 
-use crate::readiness;
+use crate::readable::await_readable;
 
 /// Sends orders and awaits reports.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub struct Control {
 
 impl Control {
     pub fn new(socket: ControlSocket) -> std::io::Result<Self> {
-        Ok(Self { socket: readiness::readable(socket)? })
+        Ok(Self { socket: await_readable(socket)? })
     }
 
     /// Sends one message. A worker reads its few messages at once, so a full socket is an error.

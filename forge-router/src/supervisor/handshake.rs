@@ -21,7 +21,7 @@ use forge_ipc::{
 
 use super::control::Control;
 use super::plan::WorkerPlan;
-use crate::config::FRAMES_PER_WORKER;
+use crate::config::{FRAMES_PER_WORKER, request_payload};
 use crate::dispatch::WorkerLink;
 use crate::model::{Interface, InterfaceError};
 use crate::system;
@@ -69,11 +69,8 @@ pub async fn handshake(control: &Control, plan: &WorkerPlan) -> Result<Attached,
         Some(row) => probe(control, &row, plan.max_batch_size()).await?,
         None => plan.model.config.frame_bytes.get(),
     };
-    let geometry = Geometry::new(
-        FRAMES_PER_WORKER,
-        plan.request_payload(interface.fixed_row().as_deref()),
-        response_payload,
-    )?;
+    let geometry =
+        Geometry::new(FRAMES_PER_WORKER, request_payload(&plan.model.config), response_payload)?;
     let link = attach(control, geometry).await?;
     Ok(Attached { link, interface })
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use forge_ipc::{ControlError, ControlSocket, ToWorker};
 use tokio::sync::watch;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::control::Control;
 use super::handshake::{Attached, HandshakeError, handshake};
@@ -17,6 +17,7 @@ use super::process::{Ended, Process};
 use super::stopped;
 use super::warm;
 use crate::dispatch::{self, WorkerLink};
+use crate::logging::one_line;
 use crate::model::{Version, answer};
 use crate::request::RequestError;
 use crate::worker_binary;
@@ -42,6 +43,7 @@ pub async fn live(
     report: impl Fn(WorkerEvent),
     stop: &mut watch::Receiver<bool>,
 ) -> Incarnation {
+    let started = Instant::now();
     let (mut process, control) = match start(plan) {
         Ok(started) => started,
         Err(cause) => return Incarnation::NeverReady { cause },
@@ -59,7 +61,7 @@ pub async fn live(
         Err(cause) => return Incarnation::NeverReady { cause },
     };
     report(WorkerEvent::Attached);
-    let worker = Worker { plan, process, control, link, version };
+    let worker = Worker { plan, started, process, control, link, version };
     worker.serve(report, stop).await
 }
 
@@ -84,7 +86,8 @@ async fn attach(
     match tokio::time::timeout(patience, handshake(control, plan)).await {
         Ok(Ok(attached)) => Ok(attached),
         Ok(Err(HandshakeError::Control(ControlError::Closed))) => {
-            Err(explain(&plan.binary, &process.ended().await))
+            // It ends, or has ended; killing what already ends does not change how.
+            Err(explain(&plan.binary, &process.kill().await))
         }
         Ok(Err(error)) => {
             process.kill().await;
@@ -112,6 +115,7 @@ fn explain(binary: &Path, ended: &Ended) -> String {
 /// A worker on its rings.
 struct Worker<'a> {
     plan: &'a WorkerPlan,
+    started: Instant,
     process: Process,
     control: Control,
     link: Arc<WorkerLink>,
@@ -150,6 +154,8 @@ impl Worker<'_> {
         version.add_worker(Arc::clone(&link));
         self.plan.model.route_to(&version);
         report(WorkerEvent::Warmed);
+        info!(model = %self.plan.model.name, version = self.plan.version.0,
+            worker = self.plan.index, "worker ready after {:?}", self.started.elapsed());
         let cause = tokio::select! {
             ending = &mut completions => {
                 self.process.kill().await;
@@ -187,7 +193,7 @@ impl Worker<'_> {
 
     /// What the worker had completed before it ended is still an answer; the rest is lost.
     fn answer_the_lost(&self, cause: &str) {
-        dispatch::settle_completed(&self.version, &self.link, &self.plan.model.metrics);
+        dispatch::settle_completed(&self.version, &self.link);
         let error = RequestError::WorkerLost(cause.to_owned());
         for entry in self.link.abandon().into_iter().flat_map(|batch| batch.entries) {
             answer(entry.item, Err(error.clone()));
@@ -195,10 +201,20 @@ impl Worker<'_> {
     }
 }
 
+/// Runs declared models before any client does.
 async fn warm_up(plan: &WorkerPlan, link: &WorkerLink, version: &Version) -> Result<(), String> {
-    let Some(row) = version.interface().fixed_row() else { return Ok(()) };
+    let interface = version.interface();
+    let Some(row) = interface.smallest_row() else { return Ok(()) };
     let memory = || plan.budget.reservation();
-    warm::warm(link, &row, plan.max_batch_size(), plan.model.config.load_timeout, memory)
-        .await
-        .map_err(|error| error.to_string())
+    let patience = plan.model.config.load_timeout;
+    let warmed = warm::warm(link, &row, plan.max_batch_size(), patience, memory).await;
+    match warmed {
+        // 1 in a free dimension may be less than the model can take, which is no fault of it.
+        Err(RequestError::ModelThrew(cause)) if interface.fixed_row().is_none() => {
+            info!(model = %plan.model.name, "not warmed, as it does not take 1 in its free \
+                dimensions: {}", one_line(&cause));
+            Ok(())
+        }
+        warmed => warmed.map_err(|error| error.to_string()),
+    }
 }

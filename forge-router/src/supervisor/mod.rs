@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tracing::{info, warn};
+use tracing::warn;
 
 use self::backoff::Backoff;
 use self::incarnation::{Incarnation, live};
@@ -131,10 +131,16 @@ impl Supervisor {
         }
     }
 
-    /// Retires every worker: what is in a ring is answered first.
-    pub async fn stop(mut self) {
+    /// Retires every worker: what is in a ring is answered first. What has not ended after
+    /// `patience` is killed.
+    pub async fn stop(mut self, patience: Duration) {
         self.stop.send_replace(true);
-        while self.tasks.join_next().await.is_some() {}
+        let retired = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(patience, retired).await.is_err() {
+            warn!("workers did not end within {patience:?} and are killed");
+            // Dropping a worker's task kills its process.
+            self.tasks.shutdown().await;
+        }
         // With the last task its channel closed, so the actor ends after the last report.
         drop(self.actor.await);
     }
@@ -224,7 +230,6 @@ async fn act(
     mut inbox: mpsc::UnboundedReceiver<Report>,
     startup: watch::Sender<Startup>,
 ) {
-    let started = Instant::now();
     while let Some(Report { model, worker, event }) = inbox.recv().await {
         let (step, cause) = match &event {
             Event::Step(step) => (*step, None),
@@ -235,9 +240,6 @@ async fn act(
         if let Err(impossible) = statuses.apply(&model, worker, step, cause) {
             warn!(model = %model.name, worker, "{impossible}");
             continue;
-        }
-        if step == WorkerEvent::Warmed {
-            info!(model = %model.name, worker, "worker ready after {:?}", started.elapsed());
         }
         let next = match event {
             Event::CannotServe { cause } => {

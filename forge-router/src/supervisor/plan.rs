@@ -4,11 +4,10 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use crate::config::WorkerConfig;
+use crate::config::{WorkerConfig, request_payload};
 use crate::memory_budget::MemoryBudget;
 use crate::metrics::Metrics;
 use crate::model::{Interface, Model, Version, VersionId, VersionSettings};
-use crate::tensor::{TensorMeta, aligned};
 
 /// One place for a worker.
 #[derive(Clone, Debug)]
@@ -31,18 +30,6 @@ impl WorkerPlan {
         self.model.config.max_batch_size.get()
     }
 
-    /// The bytes of tensors one request frame holds: a full batch where every dimension is
-    /// declared, else `frame_bytes`.
-    pub fn request_payload(&self, fixed_row: Option<&[TensorMeta]>) -> u64 {
-        let rows = u64::from(self.max_batch_size());
-        let full = |row: &[TensorMeta]| {
-            row.iter().try_fold(0u64, |sum, meta| {
-                sum.checked_add(aligned(meta.bytes()?.checked_mul(rows)?))
-            })
-        };
-        fixed_row.and_then(full).unwrap_or(self.model.config.frame_bytes.get())
-    }
-
     /// The version, made of what this worker's model told, or the one a sister made.
     pub fn version(&self, interface: &Interface) -> Arc<Version> {
         let make = || {
@@ -53,7 +40,7 @@ impl WorkerPlan {
                 max_batch_size: config.max_batch_size.get(),
                 batch_window: config.batch_window,
                 max_queue_depth: config.max_queue_depth.get(),
-                request_payload: self.request_payload(interface.fixed_row().as_deref()),
+                request_payload: request_payload(config),
             };
             Version::new(settings, interface.clone(), self.model.metrics.clone())
         };

@@ -30,7 +30,9 @@ pub async fn warm(
             let pending = Pending { inputs: zeros(row, rows), reply, memory: memory() };
             let entry = Entry { rows, timing, item: pending };
             let batch = Batch { key: row.into(), rows, entries: vec![entry] };
-            link.submit(batch, now);
+            if let Err(refused) = link.submit(batch, now) {
+                refused.answer();
+            }
             let lost = |_| RequestError::WorkerLost("it ended while warming".to_owned());
             answer.await.map_err(lost)??;
         }

@@ -12,7 +12,8 @@ static CUDA_ERROR: OnceLock<String> = OnceLock::new();
 /// Loads `libtorch_cuda.so` where the command line (`--device cuda:0`) asks for a GPU. A failure is
 /// told by [`device`], when there is somebody to tell it to.
 pub(crate) fn open_if_asked() {
-    if !std::env::args().any(|argument| argument.starts_with("cuda")) {
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--device").skip(1);
+    if !arguments.next().is_some_and(|device| device.starts_with("cuda")) {
         return;
     }
     if let Err(error) = ffi::open_library(c"libtorch_cuda.so") {

@@ -11,6 +11,9 @@ fn pages_of_any_origin_may_predict_by_default() {
     let preflight = forge.ask("OPTIONS", "/v1/m/predict", &[PAGE], b"");
     assert_eq!((preflight.status, preflight.header(ALLOWED)), (204, Some("*")));
     assert_eq!(preflight.header("access-control-allow-methods"), Some("GET, POST"));
+    let asks = [PAGE, ("Access-Control-Request-Headers", "authorization,content-type")];
+    let preflight = forge.ask("OPTIONS", "/v1/m/predict", &asks, b"");
+    assert_eq!(preflight.header("access-control-allow-headers"), Some(asks[1].1));
     let answer = forge.ask("POST", "/v1/m/predict", &[PAGE], b"{\"input\": [1]}");
     assert_eq!((answer.status, answer.header(ALLOWED)), (200, Some("*")));
 }

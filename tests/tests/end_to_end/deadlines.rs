@@ -66,3 +66,12 @@ fn a_model_that_was_too_slow_once_answers_the_next_in_time() {
     assert!(statuses.contains(&200) && statuses.contains(&504), "{statuses:?}");
     until("it answers again", || forge.predict("m", &json!({"input": [4]})).status == 200);
 }
+
+#[test]
+fn a_deadline_fires_while_a_large_body_is_decoded() {
+    let forge = Setup::new().test_model("m", "echo").with("request_timeout_s = 0.01").start();
+    // Far more numbers than ten milliseconds decode.
+    let body = json!({"input": vec![0.123_456_789; 2_000_000]});
+    assert_eq!(forge.predict("m", &body).status, 504);
+    until("its memory is given back", || forge.metric("forge_inflight_bytes", &[]) == 0.0);
+}

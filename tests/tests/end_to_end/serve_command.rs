@@ -1,8 +1,9 @@
 //! `forge serve`: what it takes from the command line, and where it refuses to start.
 
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 
-use forge_tests::{Finished, Setup, TempDir, Value, eventually, finish, forge, json};
+use forge_tests::{Finished, Setup, TempDir, Value, eventually, finish, forge, json, model_file};
 
 /// `forge serve` with a config of this text, beside a file `m.pt` that holds `model`.
 fn serve(model: &str, config: &str) -> Finished {
@@ -139,4 +140,29 @@ fn requests_are_logged_one_by_one_only_when_asked_for() {
         forge.wait_for_log(&["request failed"]);
         assert_eq!(forge.log().contains("logged-1"), is_logged, "{line}: {}", forge.log());
     }
+}
+
+#[test]
+fn a_declared_model_is_warmed_also_where_dimensions_are_free() {
+    let config =
+        format!("{CONFIG}[[models.m.inputs]]\nname = \"x\"\ndtype = \"float32\"\nshape = [-1]\n");
+    let dir = TempDir::new();
+    std::fs::copy(model_file("sum.pt"), dir.path().join("m.pt")).unwrap();
+    let path = dir.write("forge.toml", config);
+    let finished = finish(&mut forge(&["serve", path.to_str().unwrap()]));
+    assert_eq!(finished.code(), 1, "{}", finished.stderr);
+    assert!(finished.stderr.contains("expected rows first"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_worker_that_lets_go_of_its_socket_is_not_waited_for() {
+    let dir = TempDir::new();
+    let worker = dir.write("worker", "#!/bin/sh\nexec 0</dev/null\nexec sleep 3000\n");
+    std::fs::set_permissions(&worker, PermissionsExt::from_mode(0o755)).unwrap();
+    dir.write("m.pt", "");
+    let config = dir.write("forge.toml", CONFIG);
+    let arguments = ["serve", config.to_str().unwrap(), "--worker", worker.to_str().unwrap()];
+    let finished = finish(&mut forge(&arguments));
+    assert_eq!(finished.code(), 1, "{}", finished.stderr);
+    assert!(finished.stderr.contains("ended while loading"), "{}", finished.stderr);
 }

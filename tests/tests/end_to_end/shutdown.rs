@@ -72,3 +72,28 @@ fn it_ends_although_a_worker_hangs() {
     assert_eq!(forge.predict("m", &json!({"input": [777]})).status, 504);
     assert!(forge.stop().status.success());
 }
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let forge = Setup::new().test_model("m", "hang always").start();
+    let admitted = forge.send_predict("m", &json!({"input": [1]}));
+    until("it runs", || forge.metric("forge_rows_total", &M) == 1.0);
+    let workers = forge.workers();
+    forge.process().signal(Signal::SIGTERM);
+    until("it drains", || forge.get("/health/ready").status == 503);
+    forge.process().signal(Signal::SIGTERM);
+    assert!(forge.wait_until_ended().status.success());
+    until("its worker is gone", || !workers.iter().any(forge_tests::Process::is_alive));
+    drop(admitted);
+}
+
+#[test]
+fn a_worker_that_hangs_without_a_client_does_not_hold_up_the_end() {
+    let forge = Setup::new()
+        .test_model("m", "hang always")
+        .with("request_timeout_s = 0.2")
+        .with("batch_timeout_s = 3000.0")
+        .start();
+    assert_eq!(forge.predict("m", &json!({"input": [1]})).status, 504);
+    assert!(forge.stop().status.success());
+}

@@ -6,21 +6,21 @@ use tokio::sync::Notify;
 
 /// Counts predictions from their head to their answer.
 #[derive(Debug, Default)]
-pub struct Predictions {
+pub struct UnderWay {
     under_way: AtomicUsize,
     last_one_ended: Notify,
 }
 
 /// One prediction; it ends when this is dropped, also when its client hung up.
 #[derive(Debug)]
-pub struct UnderWay<'a> {
-    predictions: &'a Predictions,
+pub struct OneUnderWay<'a> {
+    all: &'a UnderWay,
 }
 
-impl Predictions {
-    pub fn begin(&self) -> UnderWay<'_> {
+impl UnderWay {
+    pub fn begin(&self) -> OneUnderWay<'_> {
         self.under_way.fetch_add(1, Ordering::Relaxed);
-        UnderWay { predictions: self }
+        OneUnderWay { all: self }
     }
 
     /// Waits until none is under way.
@@ -32,10 +32,10 @@ impl Predictions {
     }
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for OneUnderWay<'_> {
     fn drop(&mut self) {
-        if self.predictions.under_way.fetch_sub(1, Ordering::Release) == 1 {
-            self.predictions.last_one_ended.notify_one();
+        if self.all.under_way.fetch_sub(1, Ordering::Release) == 1 {
+            self.all.last_one_ended.notify_one();
         }
     }
 }

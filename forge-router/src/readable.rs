@@ -13,6 +13,6 @@ use tokio::io::unix::AsyncFd;
 /// (tokio's pull request 8587). The types here do not, and the unsafe constructor in its place
 /// would be the only unsafe of this crate.
 #[expect(deprecated, reason = "sound for owners of their descriptor, see above")]
-pub fn readable<T: AsRawFd>(owner: T) -> io::Result<AsyncFd<T>> {
+pub fn await_readable<T: AsRawFd>(owner: T) -> io::Result<AsyncFd<T>> {
     AsyncFd::with_interest(owner, Interest::READABLE)
 }

@@ -1,4 +1,4 @@
-//! A connection that gives up on a client which does not read its answer.
+//! A time-out for writes: gives up on a client that does not read its answer.
 //!
 //! hyper bounds the time of a request's head, and `body.rs` that of its body; nothing else bounds how
 //! long an answer, and the memory it is counted for, waits for a client that went deaf.
@@ -14,14 +14,14 @@ use tokio::time::{Instant, Sleep};
 
 /// A stream whose writes fail when nothing could be written for a while.
 #[derive(Debug)]
-pub struct Impatient {
+pub struct WriteTimeout {
     stream: TcpStream,
     patience: Duration,
     /// Runs while a write waits.
     deaf_since: Option<Pin<Box<Sleep>>>,
 }
 
-impl Impatient {
+impl WriteTimeout {
     pub fn new(stream: TcpStream, patience: Duration) -> Self {
         Self { stream, patience, deaf_since: None }
     }
@@ -43,7 +43,7 @@ impl Impatient {
     }
 }
 
-impl AsyncRead for Impatient {
+impl AsyncRead for WriteTimeout {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -53,7 +53,7 @@ impl AsyncRead for Impatient {
     }
 }
 
-impl AsyncWrite for Impatient {
+impl AsyncWrite for WriteTimeout {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -1,0 +1,94 @@
+//! A request between its admission and its answer.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::version::{Enqueued, Reply, Version};
+use crate::batching::{Ticket, Timing};
+use crate::memory_budget::Reservation;
+use crate::request::Inputs;
+use crate::tensor::TensorMeta;
+
+/// A place in a version's queue, held while the request is decoded.
+#[derive(Debug)]
+pub struct Admitted {
+    version: Arc<Version>,
+    /// `false` once the queue owns the place: whoever takes the entry out gives it back.
+    holds_place: bool,
+}
+
+impl Admitted {
+    /// For a version that has just counted the place.
+    pub(super) fn new(version: Arc<Version>) -> Self {
+        Self { version, holds_place: true }
+    }
+
+    /// Queues the request and waits for its answer, until `deadline` at the latest. Dropping the
+    /// future takes the request back where it still waits.
+    pub async fn run(
+        mut self,
+        inputs: Inputs,
+        deadline: Instant,
+        memory: Reservation,
+    ) -> Result<Reply, Expired> {
+        if let Some(error) = self.version.row_too_large(&inputs.row) {
+            return Ok(Err(error));
+        }
+        let version = Arc::clone(&self.version);
+        let timing = Timing { arrived: Instant::now(), deadline };
+        let Enqueued { key, ticket, answer } = version.enqueue(inputs, timing, memory);
+        self.holds_place = false;
+        let mut waiting = Waiting { version: &version, key, ticket, is_answered: false };
+        // Requests that arrived together get to queue before the first of them cuts the batch.
+        tokio::task::yield_now().await;
+        version.pump();
+        match tokio::time::timeout_at(deadline.into(), answer).await {
+            Ok(Ok(reply)) => {
+                waiting.is_answered = true;
+                Ok(reply)
+            }
+            Ok(Err(_)) if Instant::now() < deadline => Ok(Err(version.not_ready("retired"))),
+            // Dropped unanswered: it had expired when its batch was cut, a moment before the timer.
+            Ok(Err(_)) => Err(Expired { in_queue: true }),
+            Err(_) => Err(Expired { in_queue: waiting.take_back() }),
+        }
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        if self.holds_place {
+            self.version.left_queue(1);
+        }
+    }
+}
+
+/// The deadline passed before the answer came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// It still waited for its batch; else it was running.
+    pub in_queue: bool,
+}
+
+/// Takes its request out of the queue when dropped.
+struct Waiting<'a> {
+    version: &'a Version,
+    key: Arc<[TensorMeta]>,
+    ticket: Ticket,
+    is_answered: bool,
+}
+
+impl Waiting<'_> {
+    /// Whether the request was still in the queue.
+    fn take_back(&self) -> bool {
+        self.version.take_back(&self.key, self.ticket)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.take_back();
+        }
+    }
+}
