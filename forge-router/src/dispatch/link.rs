@@ -29,6 +29,7 @@ struct Ring {
     /// Oldest first: a worker completes its batches in order.
     in_flight: VecDeque<InFlight>,
     last_completion: Option<Instant>,
+    is_abandoned: bool,
 }
 
 #[derive(Debug)]
@@ -38,18 +39,13 @@ struct InFlight {
     batch: Batch<Pending>,
 }
 
-/// A batch that the ring did not take, which is a mistake of the router's.
+/// A batch that did not get into the ring.
 #[derive(Debug)]
-pub struct Refused {
-    batch: Batch<Pending>,
-    error: RequestError,
-}
-
-impl Refused {
-    /// Answers every request of the batch with what was wrong.
-    pub fn answer(self) {
-        fail_all(self.batch, &self.error);
-    }
+pub enum Refused {
+    /// The worker has gone meanwhile; another may take the batch.
+    Gone(Batch<Pending>),
+    /// The ring could not hold it, which is a mistake of the router's.
+    Unfit(Batch<Pending>, RequestError),
 }
 
 /// A batch that came back.
@@ -63,7 +59,13 @@ pub struct Finished {
 
 impl WorkerLink {
     pub fn new(end: RouterEnd) -> Self {
-        let ring = Ring { next_batch: 1, in_flight: VecDeque::new(), last_completion: None, end };
+        let ring = Ring {
+            end,
+            next_batch: 1,
+            in_flight: VecDeque::new(),
+            last_completion: None,
+            is_abandoned: false,
+        };
         Self { frames: ring.end.geometry().frames, ring: Mutex::new(ring), idle: Notify::new() }
     }
 
@@ -81,12 +83,15 @@ impl WorkerLink {
     /// caller holds a credit, so there is a free frame, and cut by bytes, so the rows fit.
     pub fn submit(&self, batch: Batch<Pending>, now: Instant) -> Result<(), Refused> {
         let mut ring = self.ring();
+        if ring.is_abandoned {
+            return Err(Refused::Gone(batch));
+        }
         match ring.write(&batch) {
             Ok(id) => {
                 ring.in_flight.push_back(InFlight { id, submitted: now, batch });
                 Ok(())
             }
-            Err(error) => Err(Refused { batch, error }),
+            Err(error) => Err(Refused::Unfit(batch, error)),
         }
     }
 
@@ -133,9 +138,11 @@ impl WorkerLink {
         self.ring().end.missed_wakes()
     }
 
-    /// Takes every batch back after the worker has gone, the oldest first.
+    /// Takes every batch back after the worker has gone, the oldest first; no more are taken.
     pub fn abandon(&self) -> Vec<Batch<Pending>> {
-        self.ring().in_flight.drain(..).map(|in_flight| in_flight.batch).collect()
+        let mut ring = self.ring();
+        ring.is_abandoned = true;
+        ring.in_flight.drain(..).map(|in_flight| in_flight.batch).collect()
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
@@ -198,7 +205,7 @@ impl Ring {
 }
 
 /// Answers every request of a batch with the same error.
-pub(super) fn fail_all(batch: Batch<Pending>, error: &RequestError) {
+pub fn fail_all(batch: Batch<Pending>, error: &RequestError) {
     for entry in batch.entries {
         answer(entry.item, Err(error.clone()));
     }

@@ -12,4 +12,4 @@ mod link;
 mod scatter;
 
 pub use completions::{serve, settle_completed};
-pub use link::WorkerLink;
+pub use link::{Refused, WorkerLink, fail_all};

@@ -18,7 +18,7 @@ use tokio::sync::{Notify, oneshot};
 use super::{Admitted, Interface};
 use crate::admission::{Admission, Refusal};
 use crate::batching::{Batch, Entry, Queue, Ticket, Timing, rows_that_fit};
-use crate::dispatch::WorkerLink;
+use crate::dispatch::{Refused, WorkerLink, fail_all};
 use crate::memory_budget::Reservation;
 use crate::metrics::ModelMetrics;
 use crate::request::{Answer, Inputs, RequestError};
@@ -183,9 +183,16 @@ impl Version {
             let link = Arc::clone(&state.workers[freest].link);
             drop(state);
             self.metrics.batch_cut(batch.rows);
-            if let Err(refused) = link.submit(batch, now) {
-                self.credit(&link);
-                refused.answer();
+            match link.submit(batch, now) {
+                Ok(()) => {}
+                Err(Refused::Gone(batch)) => {
+                    self.remove_worker(&link);
+                    self.run_again([batch]);
+                }
+                Err(Refused::Unfit(batch, error)) => {
+                    self.credit(&link);
+                    fail_all(batch, &error);
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use crate::batching::{Batch, Entry, Timing};
-use crate::dispatch::WorkerLink;
+use crate::dispatch::{Refused, WorkerLink};
 use crate::memory_budget::Reservation;
 use crate::model::Pending;
 use crate::request::{Inputs, RequestError};
@@ -30,14 +30,19 @@ pub async fn warm(
             let pending = Pending { inputs: zeros(row, rows), reply, memory: memory() };
             let entry = Entry { rows, timing, item: pending };
             let batch = Batch { key: row.into(), rows, entries: vec![entry] };
-            if let Err(refused) = link.submit(batch, now) {
-                refused.answer();
+            match link.submit(batch, now) {
+                Ok(()) => {}
+                Err(Refused::Gone(_)) => return Err(lost()),
+                Err(Refused::Unfit(_, error)) => return Err(error),
             }
-            let lost = |_| RequestError::WorkerLost("it ended while warming".to_owned());
-            answer.await.map_err(lost)??;
+            answer.await.map_err(|_| lost())??;
         }
     }
     Ok(())
+}
+
+fn lost() -> RequestError {
+    RequestError::WorkerLost("it ended while warming".to_owned())
 }
 
 fn zeros(row: &[TensorMeta], rows: u32) -> Inputs {
