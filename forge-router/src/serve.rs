@@ -68,7 +68,9 @@ pub async fn serve(config: Config, worker_binary: PathBuf) -> Result<(), ServeEr
         announce(address);
         signals.asked_to_end().await;
     }
-    info!("draining");
+    if outcome.is_ok() {
+        info!("draining");
+    }
     app.enter(Phase::Draining);
     let end = async {
         // Until the last answer the listener stays, so that probes read 503 and not a closed port.
@@ -110,7 +112,6 @@ fn announce(address: SocketAddr) {
     if let Err(error) = told {
         warn!(%error, "nobody reads standard output");
     }
-    info!("ready http://{address}");
 }
 
 fn http_settings(server: &ServerConfig) -> HttpSettings {

@@ -51,5 +51,6 @@ pub struct Serve {
 #[derive(Debug, Args)]
 pub struct Check {
     /// The config file
+    #[arg(default_value = super::DEFAULT_CONFIG)]
     pub config: PathBuf,
 }

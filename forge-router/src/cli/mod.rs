@@ -12,6 +12,9 @@ use clap::Parser;
 
 use self::arguments::{Arguments, Command};
 
+/// The config that is meant when none is named.
+const DEFAULT_CONFIG: &str = "forge.toml";
+
 /// Reads the command line and does what it says.
 pub fn run() -> ExitCode {
     let arguments = match Arguments::try_parse() {

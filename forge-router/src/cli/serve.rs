@@ -4,12 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::arguments::Serve;
-use super::exit;
+use super::{DEFAULT_CONFIG, exit};
 use crate::config::{self, Config, Machine, Overrides};
 use crate::{logging, runtime, serve, system, worker_binary};
-
-/// The config that is served when none is named.
-const DEFAULT_CONFIG: &str = "forge.toml";
 
 /// Serves until it is asked to end.
 pub fn run(arguments: Serve) -> ExitCode {

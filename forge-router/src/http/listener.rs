@@ -29,7 +29,7 @@ pub struct Listener {
 
 /// The address cannot be listened on; the operator's fault.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {source}")]
+#[error("cannot listen on {address}: {source}; --port or server.port picks another, 0 a free one")]
 pub struct BindError {
     address: SocketAddr,
     source: io::Error,

@@ -42,7 +42,7 @@ pub async fn answer(app: Arc<App>, request: Request<Incoming>) -> Reply {
     if app.settings.access_log {
         let (method, path, status) = (&parts.method, parts.uri.path(), reply.status().as_u16());
         let duration_ms = began.elapsed().as_secs_f64() * 1000.0;
-        info!(id = as_text(&id), %method, path, status, duration_ms, "request");
+        info!(request_id = as_text(&id), %method, path, status, duration_ms, "request");
     }
     reply::named(reply, id)
 }

@@ -271,6 +271,10 @@ fn token<E: Element>(body: &[u8], at: usize) -> Result<(E::Bytes, usize), Fault>
         }
     }
     match rest.first().and_then(|byte| kind_of(*byte)) {
+        // Something that only begins like `null`, such as Python's `nan`, is nothing.
+        Some("null") if !rest.starts_with(b"null") => {
+            Err(Fault::NoNumber(NoNumber { at, what: "expected a number or an array" }))
+        }
         Some(found) if found != "a number" => Err(Fault::Other { at, found }),
         _ => Err(Fault::NoNumber(match scan(body, at) {
             Err(NoNumber { what: "expected a digit", at: digit }) if digit == at => {

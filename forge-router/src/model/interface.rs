@@ -111,26 +111,27 @@ impl Interface {
         if let ([only], [input]) = (given.as_mut_slice(), self.inputs.as_slice()) {
             only.name.get_or_insert_with(|| input.name.clone());
         }
+        if let Some(unknown) = given.iter().find(|named| !self.takes_input(named)) {
+            return Err(self.unknown(unknown.name.as_deref()));
+        }
         let mut row = Vec::with_capacity(self.inputs.len());
         let mut data = Vec::with_capacity(self.inputs.len());
         for input in &self.inputs {
             let place = given.iter().position(|named| named.name.as_deref() == Some(&input.name));
-            let Some(place) = place else { return Err(self.missing(&input.name, &given)) };
+            let Some(place) = place else { return Err(self.missing(&input.name)) };
             let named = given.swap_remove(place);
             input.check(&named.row)?;
             row.push(named.row);
             data.push(named.data);
         }
-        match given.first() {
-            None => Ok(Inputs { row: row.into(), data }),
-            Some(unknown) => Err(self.unknown(unknown.name.as_deref())),
-        }
+        Ok(Inputs { row: row.into(), data })
     }
 
-    fn missing(&self, name: &str, given: &[NamedInput]) -> RequestError {
-        if given.iter().any(|named| named.name.is_none()) {
-            return self.unknown(None);
-        }
+    fn takes_input(&self, given: &NamedInput) -> bool {
+        self.inputs.iter().any(|input| given.name.as_deref() == Some(&input.name))
+    }
+
+    fn missing(&self, name: &str) -> RequestError {
         RequestError::Invalid(format!("input '{name}' is missing; {}", self.takes()))
     }
 
@@ -166,8 +167,13 @@ impl Input {
         if fits {
             return Ok(());
         }
+        // The usual mistake of who comes from Python.
+        let hint = match dims.len() == declared.shape.len() + 1 {
+            true => ": a request is one row, without the batch dimension",
+            false => "",
+        };
         Err(RequestError::Invalid(format!(
-            "Invalid input tensor: '{name}' has shape {}, expected {}",
+            "Invalid input tensor: '{name}' has shape {}, expected {}{hint}",
             row.shape,
             show_declared(&declared.shape)
         )))

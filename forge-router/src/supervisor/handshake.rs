@@ -39,6 +39,9 @@ pub enum HandshakeError {
     /// The worker's own words: about the model, its file or its device.
     #[error("{0}")]
     Model(String),
+    /// The model does not run on what the config declares.
+    #[error("{cause} (it was run on {rows} rows of zeros, as its config declares its inputs)")]
+    Declared { rows: u64, cause: String },
     #[error("{0}")]
     Interface(#[from] InterfaceError),
     #[error("output {index} has shape {shape} for {rows} rows, expected rows first")]
@@ -113,7 +116,11 @@ async fn probe(
         };
         let inputs = row.iter().filter_map(batch).collect();
         control.send(&ToWorker::Probe(Probe { inputs }), &[])?;
-        match receive(control).await? {
+        let report = receive(control).await.map_err(|error| match error {
+            HandshakeError::Model(cause) => HandshakeError::Declared { rows, cause },
+            error => error,
+        })?;
+        match report {
             FromWorker::Probed { outputs, bytes } => {
                 check_rows(&outputs, rows)?;
                 largest = largest.max(bytes);

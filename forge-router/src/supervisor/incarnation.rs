@@ -155,7 +155,7 @@ impl Worker<'_> {
         self.plan.model.route_to(&version);
         report(WorkerEvent::Warmed);
         info!(model = %self.plan.model.name, version = self.plan.version.0,
-            worker = self.plan.index, "worker ready after {:?}", self.started.elapsed());
+            worker = self.plan.index, "worker ready after {:.2?}", self.started.elapsed());
         let cause = tokio::select! {
             ending = &mut completions => {
                 self.process.kill().await;

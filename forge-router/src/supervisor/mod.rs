@@ -201,7 +201,7 @@ async fn keep_alive(
         has_served = true;
         let pause = backoff.after_crash(served, chance());
         warn!(model = %plan.model.name, version = plan.version.0, worker = plan.index,
-            "worker ended: {}; it is started again in {pause:?}", one_line(&cause));
+            "worker ended: {}; it is started again in {pause:.0?}", one_line(&cause));
         plan.model.metrics.worker_restarted();
         tell(Event::Failed { cause });
         tokio::select! {

@@ -85,7 +85,9 @@ fn received_is_the_sum_of_the_outcomes_and_what_is_in_flight_at_any_moment() {
     until("nothing is in flight", || forge.metric("forge_requests_in_flight", &M) == 0.0);
     let scrape = forge.scrape();
     assert_adds_up(&scrape);
-    assert_eq!(scrape.value("forge_requests_total", &[M[0], ("status", "received")]), 600.0);
+    // One that hangs up at once may be gone before its request was read.
+    let received = scrape.value("forge_requests_total", &[M[0], ("status", "received")]);
+    assert!((480.0..=600.0).contains(&received), "{received}");
     assert_eq!(scrape.value("forge_queue_depth", &M), 0.0);
     assert!(
         OUTCOMES[..3]
