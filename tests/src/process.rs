@@ -102,6 +102,13 @@ impl Process {
         (kilobytes("RssAnon:") + kilobytes("RssFile:")) * 1024
     }
 
+    /// The CPUs it may run on, as the kernel lists them: `0-3,7`.
+    pub fn allowed_cpus(&self) -> String {
+        let status = fs::read_to_string(self.file("status")).expect("its CPUs");
+        let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+        list.expect("the field").trim().to_owned()
+    }
+
     /// Time for which it occupied a CPU.
     pub fn cpu_time(&self) -> Duration {
         let ticks = Stat::of(self.pid).expect("the process exists").ticks;

@@ -43,6 +43,9 @@ pub struct Serve {
     /// text or json
     #[arg(long, default_value_t, value_name = "FORMAT")]
     pub log_format: logging::Format,
+    /// Threads of the event loop; for Forge's own tests
+    #[arg(long, hide = true)]
+    pub threads: Option<usize>,
     /// The worker program; for Forge's own tests
     #[arg(long, hide = true)]
     pub worker: Option<PathBuf>,

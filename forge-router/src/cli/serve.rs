@@ -31,7 +31,8 @@ pub fn run(arguments: Serve) -> ExitCode {
         Ok(worker) => worker,
         Err(error) => return exit::fail(&error, exit::FAILED),
     };
-    let runtime = match runtime::build(machine.cpus()) {
+    let threads = arguments.threads.unwrap_or_else(|| runtime::threads(machine.cpus()));
+    let runtime = match runtime::build(threads, machine.cpus()) {
         Ok(runtime) => runtime,
         Err(error) => return exit::fail(&error, exit::FAILED),
     };

@@ -21,6 +21,7 @@ mod refused_senders;
 mod request_ids;
 mod resources;
 mod serve_command;
+mod several_threads;
 mod shipped_configs;
 mod shutdown;
 mod slow_clients;

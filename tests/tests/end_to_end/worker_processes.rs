@@ -106,3 +106,17 @@ fn a_worker_does_not_survive_its_router_even_in_a_forward_that_hangs() {
     assert!(!ended.status.success());
     until("no worker is left", || workers.iter().all(|worker| !worker.is_alive()));
 }
+
+#[test]
+fn a_worker_keeps_to_its_cpus_and_the_router_does_not() {
+    let allowed = Process::new(std::process::id()).allowed_cpus();
+    let first = allowed.split(['-', ',']).next().unwrap().to_owned();
+    for setup in [
+        Setup::new().test_model("m", "echo"),
+        Setup::new().real_model("m", "double.pt").with("num_threads = 1"),
+    ] {
+        let forge = setup.with(&format!("cpus = \"{first}\"")).start();
+        assert_eq!(forge.workers()[0].allowed_cpus(), first);
+        assert_eq!(forge.process().allowed_cpus(), allowed);
+    }
+}
