@@ -9,7 +9,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -22,9 +22,6 @@ use crate::metrics::Metrics;
 use crate::model::Registry;
 use crate::supervisor::{OpenError, Startup, Supervisor};
 use crate::system;
-
-/// How long workers may take to end after the last answer.
-const RETIREMENT: Duration = Duration::from_secs(5);
 
 /// Why serving ended otherwise than asked.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +82,7 @@ pub async fn serve(config: Config, worker_binary: PathBuf) -> Result<(), ServeEr
         for version in registry.models().filter_map(|model| model.version()) {
             version.close();
         }
-        supervisor.stop(RETIREMENT).await;
+        supervisor.stop().await;
     };
     tokio::select! {
         () = end => {}

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use forge_ipc::{ControlError, ControlSocket, ToWorker};
 use tokio::sync::watch;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::control::Control;
 use super::handshake::{Attached, HandshakeError, handshake};
@@ -21,6 +21,10 @@ use crate::logging::one_line;
 use crate::model::{Version, answer};
 use crate::request::RequestError;
 use crate::worker_binary;
+
+/// How long a worker that is to retire may take for what is in its ring. Whoever waited for that has
+/// been answered by then, or has waited longer than the server was told to.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long a retired worker may take to exit before it is killed.
 const EXIT_PATIENCE: Duration = Duration::from_secs(5);
@@ -165,11 +169,12 @@ impl Worker<'_> {
             () = stopped(stop) => {
                 version.remove_worker(&link);
                 report(WorkerEvent::Drain);
-                tokio::select! {
-                    _ = &mut completions => {}
-                    () = link.idle() => {}
-                }
-                return self.retire().await;
+                let is_drained = tokio::select! {
+                    _ = &mut completions => false,
+                    () = link.idle() => true,
+                    () = tokio::time::sleep(DRAIN_PATIENCE) => false,
+                };
+                return self.retire(is_drained).await;
             }
         };
         version.remove_worker(&link);
@@ -177,18 +182,26 @@ impl Worker<'_> {
         Incarnation::Died { cause, served: ready_since.elapsed() }
     }
 
-    async fn retire(mut self) -> Incarnation {
-        if let Err(error) = self.control.send(&ToWorker::Retire, &[]) {
-            warn!(model = %self.plan.model.name, worker = self.plan.index, %error,
-                "the worker could not be told to retire");
-        }
-        if tokio::time::timeout(EXIT_PATIENCE, self.process.ended()).await.is_err() {
-            error!(model = %self.plan.model.name, worker = self.plan.index,
-                "the worker did not exit within {EXIT_PATIENCE:?} and is killed");
+    /// Lets a worker that has nothing left to do exit; ends any other.
+    async fn retire(mut self, is_drained: bool) -> Incarnation {
+        let has_exited = is_drained && self.exit().await;
+        if !has_exited {
+            warn!(model = %self.plan.model.name, worker = self.plan.index,
+                "the worker does not end by itself and is killed");
             self.process.kill().await;
         }
         self.answer_the_lost("it was retired");
         Incarnation::Retired
+    }
+
+    /// Tells the worker to exit; `false` when it does not.
+    async fn exit(&mut self) -> bool {
+        if let Err(error) = self.control.send(&ToWorker::Retire, &[]) {
+            warn!(model = %self.plan.model.name, worker = self.plan.index, %error,
+                "the worker could not be told to retire");
+            return false;
+        }
+        tokio::time::timeout(EXIT_PATIENCE, self.process.ended()).await.is_ok()
     }
 
     /// What the worker had completed before it ended is still an answer; the rest is lost.

@@ -131,16 +131,11 @@ impl Supervisor {
         }
     }
 
-    /// Retires every worker: what is in a ring is answered first. What has not ended after
-    /// `patience` is killed.
-    pub async fn stop(mut self, patience: Duration) {
+    /// Retires every worker: what is in a ring is answered first, within a bound. None is left when
+    /// this returns.
+    pub async fn stop(mut self) {
         self.stop.send_replace(true);
-        let retired = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(patience, retired).await.is_err() {
-            warn!("workers did not end within {patience:?} and are killed");
-            // Dropping a worker's task kills its process.
-            self.tasks.shutdown().await;
-        }
+        while self.tasks.join_next().await.is_some() {}
         // With the last task its channel closed, so the actor ends after the last report.
         drop(self.actor.await);
     }
