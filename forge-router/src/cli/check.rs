@@ -10,8 +10,11 @@ use crate::system;
 /// Tells every error of the config at once, or the memory it asks for.
 pub fn run(arguments: &Check) -> ExitCode {
     if arguments.config.extension().is_some_and(|extension| extension == "pt") {
-        eprintln!("forge: {} is a model; check takes a config", arguments.config.display());
-        return ExitCode::from(exit::USAGE);
+        let file = arguments.config.display();
+        return exit::say(
+            &format!("forge: {file} is a model; check takes a config\n"),
+            exit::USAGE,
+        );
     }
     match config::load(&arguments.config, &Overrides::default(), &system::machine()) {
         Ok(config) => exit::print(&config::report(&config, system::memory::available())),

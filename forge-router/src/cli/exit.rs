@@ -29,13 +29,17 @@ pub fn usage(error: &clap::Error) -> ExitCode {
 
 /// Shows what forge can do, as an answer to having been asked for nothing.
 pub fn help() -> ExitCode {
-    eprint!("{}", Arguments::command().render_help());
-    ExitCode::from(USAGE)
+    say(&Arguments::command().render_help().to_string(), USAGE)
 }
 
 /// Tells an error in one line.
 pub fn fail(error: &dyn std::error::Error, code: u8) -> ExitCode {
-    eprintln!("forge: {error}");
+    say(&format!("forge: {error}\n"), code)
+}
+
+/// Says something on standard error; the exit code tells it where nobody can read that.
+pub fn say(text: &str, code: u8) -> ExitCode {
+    drop(std::io::stderr().write_all(text.as_bytes()));
     ExitCode::from(code)
 }
 

@@ -11,15 +11,16 @@ use crate::{logging, runtime, serve, system, worker_binary};
 /// Serves until it is asked to end.
 pub fn run(arguments: Serve) -> ExitCode {
     let settings = logging::Settings { level: arguments.log_level, format: arguments.log_format };
-    if let Err(error) = logging::install(settings) {
-        return exit::fail(&error, exit::FAILED);
-    }
+    let log = match logging::install(settings) {
+        Ok(log) => log,
+        Err(error) => return exit::fail(&error, exit::FAILED),
+    };
     let Some(source) = source(arguments.files) else {
-        eprintln!(
+        let usage = format!(
             "forge: nothing to serve: name a config or model files, or put a {DEFAULT_CONFIG} here\n\
-             usage: forge serve [CONFIG.toml | MODEL.pt …]"
+             usage: forge serve [CONFIG.toml | MODEL.pt …]\n"
         );
-        return ExitCode::from(exit::USAGE);
+        return exit::say(&usage, exit::USAGE);
     };
     let overrides = Overrides { host: arguments.host, port: arguments.port };
     let machine = system::machine();
@@ -36,7 +37,9 @@ pub fn run(arguments: Serve) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return exit::fail(&error, exit::FAILED),
     };
-    match runtime.block_on(serve::serve(config, worker)) {
+    let served = runtime.block_on(serve::serve(config, worker));
+    log.flush();
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit::fail(&error, exit::FAILED),
     }

@@ -8,6 +8,7 @@ mod failures;
 mod limiter;
 mod subscriber;
 mod text;
+mod writer;
 
 pub use failures::{Failure, FailureLog};
 pub use subscriber::{Format, Level, Settings, install};

@@ -8,6 +8,8 @@ use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::writer::Lines;
+
 /// How much is logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Level {
@@ -51,19 +53,27 @@ pub struct UnknownLevel(pub String);
 #[error("unknown log format \"{0}\", expected text or json")]
 pub struct UnknownFormat(pub String);
 
-/// A bug of the caller: logging was set up before in this process.
+/// Logging cannot be set up.
 #[derive(Debug, thiserror::Error)]
-#[error("logging is set up already")]
-pub struct InstallError(#[from] tracing::subscriber::SetGlobalDefaultError);
+pub enum InstallError {
+    /// A bug of the caller.
+    #[error("logging is set up already")]
+    Twice(#[from] tracing::subscriber::SetGlobalDefaultError),
+    #[error("the log's thread cannot be started: {0}")]
+    Thread(#[from] io::Error),
+}
 
-/// Sends every event of this process to stderr from now on.
+/// Sends every event of this process to stderr from now on; what it returns is flushed at the end.
 ///
 /// Colours are used for text on a terminal, unless the environment has `NO_COLOR` (no-color.org).
-pub fn install(settings: Settings) -> Result<(), InstallError> {
+pub fn install(settings: Settings) -> Result<Lines, InstallError> {
     let wants_no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colours = io::stderr().is_terminal() && !wants_no_colour;
-    tracing::subscriber::set_global_default(subscriber(settings, colours, io::stderr))?;
-    Ok(())
+    let lines = Lines::to(io::stderr())?;
+    let writer = lines.clone();
+    let subscriber = subscriber(settings, colours, move || writer.clone());
+    tracing::subscriber::set_global_default(subscriber)?;
+    Ok(lines)
 }
 
 fn subscriber<W>(settings: Settings, colours: bool, writer: W) -> Box<dyn Subscriber + Send + Sync>
@@ -74,6 +84,8 @@ where
         .with_max_level(settings.level.filter())
         .with_target(false)
         .with_ansi(colours && settings.format == Format::Text)
+        // It would tell of a failed write by a print that panics when stderr is gone.
+        .log_internal_errors(false)
         .with_writer(writer);
     match settings.format {
         Format::Text => Box::new(builder.compact().finish()),

@@ -12,6 +12,7 @@ mod deadlines;
 mod dtypes;
 mod failing_models;
 mod hanging_up;
+mod log_readers;
 mod memory_bound;
 mod metrics;
 mod models_and_health;
