@@ -54,7 +54,7 @@ pub async fn serve(config: Config, worker_binary: PathBuf) -> Result<(), ServeEr
 
     let (draining, drain) = watch::channel(false);
     let front = tokio::spawn(listener.serve(Arc::clone(&app), drain));
-    let supervisor = Supervisor::start(&registry, &worker_binary, &budget, &metrics)?;
+    let supervisor = Supervisor::start(&registry, &worker_binary, &metrics)?;
 
     let outcome = tokio::select! {
         startup = supervisor.started() => startup_outcome(startup),

@@ -51,8 +51,8 @@ async fn serve_doorbell(
     let doorbell = await_readable(link.doorbell()?)?;
     let mut missed_by_worker = 0;
     loop {
-        let finished = link.collect(Instant::now())?;
-        if finished.is_empty() {
+        let (finished, violation) = link.collect(Instant::now());
+        if finished.is_empty() && violation.is_none() {
             if link.prepare_to_sleep() {
                 let was_rung = sleep(&doorbell, link, batch_timeout).await?;
                 if !was_rung && !link.prepare_to_sleep() {
@@ -70,6 +70,9 @@ async fn serve_doorbell(
             settle(version, batch);
         }
         version.pump();
+        if let Some(violation) = violation {
+            return Err(violation.into());
+        }
     }
 }
 
@@ -124,8 +127,10 @@ fn settle(version: &Version, finished: Finished) {
 
 /// Answers what an ended worker had completed before it ended.
 pub fn settle_completed(version: &Version, link: &WorkerLink) {
-    // A ring that breaks the rules now only means that the rest is lost.
-    for finished in link.collect(Instant::now()).unwrap_or_default() {
+    // A rule that it broke at last only means that the rest is lost.
+    let (finished, _) = link.collect(Instant::now());
+    for finished in finished {
         settle(version, finished);
     }
+    version.pump();
 }

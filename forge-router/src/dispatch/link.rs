@@ -95,17 +95,21 @@ impl WorkerLink {
         }
     }
 
-    /// Everything the worker completed since the last call.
-    pub fn collect(&self, now: Instant) -> Result<Vec<Finished>, PeerViolation> {
+    /// Everything the worker completed since the last call, and the rule it broke after that.
+    pub fn collect(&self, now: Instant) -> (Vec<Finished>, Option<PeerViolation>) {
         let mut ring = self.ring();
         let mut finished = Vec::new();
-        while let Some(next) = ring.collect_one(now)? {
-            finished.push(next);
-        }
+        let violation = loop {
+            match ring.collect_one(now) {
+                Ok(Some(next)) => finished.push(next),
+                Ok(None) => break None,
+                Err(violation) => break Some(violation),
+            }
+        };
         if !finished.is_empty() && ring.in_flight.is_empty() {
             self.idle.notify_one();
         }
-        Ok(finished)
+        (finished, violation)
     }
 
     /// Declares that the router will sleep; `false` when something came meanwhile.

@@ -148,6 +148,7 @@ impl Version {
         let credits = link.frames();
         self.state().workers.push(Slot { link, credits });
         self.pump();
+        self.window.notify_one();
     }
 
     /// Cuts no more batches for this worker.
@@ -182,9 +183,9 @@ impl Version {
             state.workers[freest].credits -= 1;
             let link = Arc::clone(&state.workers[freest].link);
             drop(state);
-            self.metrics.batch_cut(batch.rows);
+            let rows = batch.rows;
             match link.submit(batch, now) {
-                Ok(()) => {}
+                Ok(()) => self.metrics.batch_cut(rows),
                 Err(Refused::Gone(batch)) => {
                     self.remove_worker(&link);
                     self.run_again([batch]);

@@ -172,6 +172,7 @@ impl Worker<'_> {
                 let is_drained = tokio::select! {
                     _ = &mut completions => false,
                     () = link.idle() => true,
+                    _ = self.process.ended() => false,
                     () = tokio::time::sleep(DRAIN_PATIENCE) => false,
                 };
                 return self.retire(is_drained).await;
@@ -218,9 +219,11 @@ impl Worker<'_> {
 async fn warm_up(plan: &WorkerPlan, link: &WorkerLink, version: &Version) -> Result<(), String> {
     let interface = version.interface();
     let Some(row) = interface.smallest_row() else { return Ok(()) };
-    let memory = || plan.budget.reservation();
     let patience = plan.model.config.load_timeout;
-    let warmed = warm::warm(link, &row, plan.max_batch_size(), patience, memory).await;
+    let warm = warm::warm(link, &row, plan.max_batch_size());
+    let Ok(warmed) = tokio::time::timeout(patience, warm).await else {
+        return Err(format!("it took longer than {patience:?} (load_timeout_s)"));
+    };
     match warmed {
         // 1 in a free dimension may be less than the model can take, which is no fault of it.
         Err(RequestError::ModelThrew(cause)) if interface.fixed_row().is_none() => {

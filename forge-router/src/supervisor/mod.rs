@@ -36,7 +36,6 @@ use self::life_cycle::WorkerEvent;
 use self::plan::WorkerPlan;
 use self::statuses::Statuses;
 use crate::logging::one_line;
-use crate::memory_budget::MemoryBudget;
 use crate::metrics::Metrics;
 use crate::model::{Model, Registry, VersionId};
 
@@ -100,19 +99,14 @@ pub struct OpenError {
 
 impl Supervisor {
     /// Starts every worker of every model with the worker program at `binary`.
-    pub fn start(
-        registry: &Registry,
-        binary: &Path,
-        budget: &Arc<MemoryBudget>,
-        metrics: &Metrics,
-    ) -> Result<Self, OpenError> {
+    pub fn start(registry: &Registry, binary: &Path, metrics: &Metrics) -> Result<Self, OpenError> {
         let (stop, stopping) = watch::channel(false);
         let (reports, inbox) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
         let mut statuses = Statuses::default();
         for model in registry.models() {
             statuses.add(model);
-            for plan in plans(model, binary, budget, metrics)? {
+            for plan in plans(model, binary, metrics)? {
                 tasks.spawn(keep_alive(plan, reports.clone(), stopping.clone()));
             }
         }
@@ -144,7 +138,6 @@ impl Supervisor {
 fn plans(
     model: &Arc<Model>,
     binary: &Path,
-    budget: &Arc<MemoryBudget>,
     metrics: &Metrics,
 ) -> Result<Vec<WorkerPlan>, OpenError> {
     let path = model.config.path.clone();
@@ -161,7 +154,6 @@ fn plans(
         index,
         worker,
         binary: binary.to_owned(),
-        budget: Arc::clone(budget),
         metrics: metrics.clone(),
         shared: Arc::clone(&shared),
     };

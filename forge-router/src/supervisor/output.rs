@@ -12,7 +12,7 @@ use crate::logging::one_line;
 const KEPT_LINES: usize = 20;
 
 /// A longer line is logged in pieces, so that a worker without line breaks cannot fill the memory.
-const LONGEST_LINE: usize = 4096;
+const LONGEST_LINE: usize = 2048;
 
 /// Which worker a line came from.
 #[derive(Clone, Debug)]

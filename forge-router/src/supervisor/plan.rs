@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use crate::config::{WorkerConfig, request_payload};
-use crate::memory_budget::MemoryBudget;
 use crate::metrics::Metrics;
 use crate::model::{Interface, Model, Version, VersionId, VersionSettings};
 
@@ -19,7 +18,6 @@ pub struct WorkerPlan {
     pub index: u32,
     pub worker: WorkerConfig,
     pub binary: PathBuf,
-    pub budget: Arc<MemoryBudget>,
     pub metrics: Metrics,
     /// The version that all its workers serve; made when the first of them has loaded the model.
     pub shared: Arc<OnceLock<Arc<Version>>>,

@@ -1,12 +1,12 @@
 //! The first batches of a worker: through the real rings, before any client's.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
 use crate::batching::{Batch, Entry, Timing};
 use crate::dispatch::{Refused, WorkerLink};
-use crate::memory_budget::Reservation;
+use crate::memory_budget::MemoryBudget;
 use crate::model::Pending;
 use crate::request::{Inputs, RequestError};
 use crate::tensor::TensorMeta;
@@ -19,15 +19,16 @@ pub async fn warm(
     link: &WorkerLink,
     row: &[TensorMeta],
     max_batch_size: u32,
-    patience: Duration,
-    mut memory: impl FnMut() -> Reservation,
 ) -> Result<(), RequestError> {
+    // The clients' memory is the clients': a busy server could not warm a worker otherwise.
+    let unbounded = MemoryBudget::new(usize::MAX);
     for rows in [1, max_batch_size] {
         for _ in 0..RUNS {
             let (reply, answer) = oneshot::channel();
             let now = Instant::now();
-            let timing = Timing { arrived: now, deadline: now + patience };
-            let pending = Pending { inputs: zeros(row, rows), reply, memory: memory() };
+            let timing = Timing { arrived: now, deadline: now };
+            let memory = unbounded.reservation();
+            let pending = Pending { inputs: zeros(row, rows), reply, memory };
             let entry = Entry { rows, timing, item: pending };
             let batch = Batch { key: row.into(), rows, entries: vec![entry] };
             match link.submit(batch, now) {

@@ -24,8 +24,7 @@ impl Served {
         let worker = program("forge-test-worker");
         let arguments = ["serve", config.to_str().unwrap(), "--worker", worker.to_str().unwrap()];
         let mut command = forge(&arguments);
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("forge starts");
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim_end().strip_prefix("ready http://").unwrap().parse().unwrap();
