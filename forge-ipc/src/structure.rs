@@ -116,6 +116,9 @@ impl Decoder<'_> {
             return Err(StructureError::TooDeep);
         }
         self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            return Err(StructureError::TooLarge);
+        }
         match self.reader.u8().ok_or(StructureError::Truncated)? {
             TENSOR => Ok(Structure::Tensor),
             TUPLE => Ok(Structure::Tuple(self.children(|this| this.node(depth + 1))?)),
@@ -132,7 +135,8 @@ impl Decoder<'_> {
         mut child: impl FnMut(&mut Self) -> Result<T, StructureError>,
     ) -> Result<Vec<T>, StructureError> {
         let count = self.length()?;
-        if count > MAX_NODES - self.nodes.min(MAX_NODES) {
+        // So that a count alone allocates nothing.
+        if count > MAX_NODES {
             return Err(StructureError::TooLarge);
         }
         (0..count).map(|_| child(self)).collect()

@@ -73,6 +73,9 @@ pub enum RequestError {
     /// The process that ran the request ended before it answered.
     #[error("the worker that ran this request ended: {0}")]
     WorkerLost(String),
+    // --- the router's own fault
+    #[error("internal error: {0}")]
+    Internal(String),
     // --- the model's fault
     #[error("Inference failed: {0}")]
     ModelThrew(String),

@@ -158,7 +158,7 @@ impl WorkerLink {
 impl Ring {
     fn write(&mut self, batch: &Batch<Pending>) -> Result<BatchId, RequestError> {
         let id = BatchId(self.next_batch);
-        let unexpected = |what: &str| RequestError::WorkerLost(what.to_owned());
+        let unexpected = |what: &str| RequestError::Internal(what.to_owned());
         let Some(mut frame) = self.end.begin(id, batch.rows) else {
             return Err(unexpected("its ring has no free frame"));
         };

@@ -41,7 +41,8 @@ fn status_of_request(error: &RequestError) -> StatusCode {
         | RequestError::OutOfMemory(_)
         | RequestError::WorkerLost(_) => StatusCode::SERVICE_UNAVAILABLE,
         RequestError::Expired { .. } => StatusCode::GATEWAY_TIMEOUT,
-        RequestError::ModelThrew(_)
+        RequestError::Internal(_)
+        | RequestError::ModelThrew(_)
         | RequestError::OutputShape(_)
         | RequestError::OutputTooLarge { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }

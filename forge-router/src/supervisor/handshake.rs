@@ -11,7 +11,7 @@
 //!   Attached ─────────────────────►
 //! ```
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use forge_ipc::{
@@ -149,13 +149,7 @@ async fn attach(control: &Control, geometry: Geometry) -> Result<Arc<WorkerLink>
         return Err(HandshakeError::Memory { needed, available });
     }
     let (end, fds) = RouterEnd::create(geometry)?;
-    let order: [BorrowedFd<'_>; 4] = [
-        fds.request_region.as_fd(),
-        fds.response_region.as_fd(),
-        fds.to_worker.as_fd(),
-        fds.to_router.as_fd(),
-    ];
-    control.send(&ToWorker::Attach(geometry), &order)?;
+    control.send(&ToWorker::Attach(geometry), &fds.borrow())?;
     match receive(control).await? {
         FromWorker::Attached => Ok(Arc::new(WorkerLink::new(end))),
         other => Err(out_of_turn(&other, "Attached")),
