@@ -6,9 +6,7 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 
-use forge_ipc::{
-    BatchView, FailureKind, FrameFull, LoadModel, OutputSink, Signature, TensorMeta,
-};
+use forge_ipc::{BatchView, FailureKind, FrameFull, LoadModel, OutputSink, Signature, TensorMeta};
 
 /// One loaded model, run by one thread.
 pub trait Engine: Sized {

@@ -49,8 +49,9 @@ fn check_rows<E: Engine>(engine: &mut E, metas: &[TensorMeta]) -> Result<(), Eng
             return not_by_rows(&together, &alone);
         };
         if let Some(found) = difference(&of_both, &of_one) {
-            let is_random = run(engine, &sample)
-                .is_ok_and(|again| again.shape_differs(&alone) || difference(&again, &alone).is_some());
+            let is_random = run(engine, &sample).is_ok_and(|again| {
+                again.shape_differs(&alone) || difference(&again, &alone).is_some()
+            });
             return Err(EngineError::Load(depends(&found, is_random)));
         }
     }

@@ -102,7 +102,8 @@ impl Model {
     /// One forward without gradients. `arguments` are in the order of `forward`'s; those left out
     /// at the end take their defaults.
     pub(crate) fn run(&mut self, arguments: &[GivenArgument]) -> Result<Outputs, Failure> {
-        let lists: Vec<Vec<*const c_void>> = arguments.iter().map(GivenArgument::pointers).collect();
+        let lists: Vec<Vec<*const c_void>> =
+            arguments.iter().map(GivenArgument::pointers).collect();
         let given: Vec<RawGiven> =
             arguments.iter().zip(&lists).map(|(argument, list)| argument.raw(list)).collect();
         let mut outputs = ptr::null_mut();
@@ -269,8 +270,7 @@ extern "C" fn tell_argument(
         let text = |text| CStr::from_ptr(text).to_string_lossy().into_owned();
         let default = (!default.is_null())
             .then(|| slice::from_raw_parts(default.cast(), default_bytes).to_vec());
-        let argument =
-            TorchArgument { name: text(name), annotation: text(annotation), default };
+        let argument = TorchArgument { name: text(name), annotation: text(annotation), default };
         (*told.cast::<Vec<TorchArgument>>()).push(argument);
     }
 }

@@ -73,11 +73,7 @@ impl Engine for TorchScript {
         fastest::choose(self, batches)
     }
 
-    fn run(
-        &mut self,
-        batch: &BatchView<'_>,
-        out: &mut dyn OutputSink,
-    ) -> Result<(), EngineError> {
+    fn run(&mut self, batch: &BatchView<'_>, out: &mut dyn OutputSink) -> Result<(), EngineError> {
         let arguments = self.arguments(batch)?;
         let outputs = self.model.run(&arguments)?;
         let structure = Structure::decode(outputs.structure())

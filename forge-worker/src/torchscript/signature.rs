@@ -19,8 +19,7 @@ pub(crate) fn tensor_arguments(signature: &Signature) -> Vec<usize> {
 
 fn argument(told: TorchArgument) -> Argument {
     let TorchArgument { name, annotation, default } = told;
-    let inner =
-        annotation.strip_prefix("Optional[").and_then(|inner| inner.strip_suffix(']'));
+    let inner = annotation.strip_prefix("Optional[").and_then(|inner| inner.strip_suffix(']'));
     let default = default.map(|bytes| match Structure::decode(&bytes) {
         Ok(value) => python_repr(&value),
         Err(_) => "…".to_owned(),
@@ -45,9 +44,7 @@ fn kind(annotation: &str) -> ArgumentKind {
 
 /// A default as Python's `repr` writes it.
 fn python_repr(value: &Structure) -> String {
-    let joined = |items: &[Structure]| {
-        items.iter().map(python_repr).collect::<Vec<_>>().join(", ")
-    };
+    let joined = |items: &[Structure]| items.iter().map(python_repr).collect::<Vec<_>>().join(", ");
     match value {
         Structure::Tensor => "tensor(…)".to_owned(),
         Structure::None => "None".to_owned(),

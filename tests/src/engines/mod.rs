@@ -42,12 +42,8 @@ impl Engine for TestEngine {
             Behaviour::Print => print("load"),
             _ => {}
         }
-        let tensor = |name| Argument {
-            name,
-            kind: ArgumentKind::Tensor,
-            optional: false,
-            default: None,
-        };
+        let tensor =
+            |name| Argument { name, kind: ArgumentKind::Tensor, optional: false, default: None };
         let signature = Signature { arguments: arguments.into_iter().map(tensor).collect() };
         Ok(Self { behaviour, signature })
     }
@@ -56,11 +52,7 @@ impl Engine for TestEngine {
         &self.signature
     }
 
-    fn run(
-        &mut self,
-        batch: &BatchView<'_>,
-        out: &mut dyn OutputSink,
-    ) -> Result<(), EngineError> {
+    fn run(&mut self, batch: &BatchView<'_>, out: &mut dyn OutputSink) -> Result<(), EngineError> {
         let BatchView { rows, inputs, .. } = *batch;
         let asked = |when, trigger: fn(f32) -> bool| rows::asked(when, trigger, inputs, rows);
         match &self.behaviour {
