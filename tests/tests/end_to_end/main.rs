@@ -9,6 +9,7 @@ mod broken_workers;
 mod check_command;
 mod cross_origin;
 mod deadlines;
+mod documented_requests;
 mod dtypes;
 mod failing_models;
 mod hanging_up;
