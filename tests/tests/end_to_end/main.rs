@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod batching;
+mod behind_a_proxy;
 mod broken_workers;
 mod check_command;
 mod cross_origin;
