@@ -100,8 +100,8 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        self.child.kill().expect("nginx can be killed");
-        self.child.wait().expect("its status");
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 }
 
