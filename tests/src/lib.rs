@@ -20,6 +20,7 @@
 
 mod captured;
 mod command;
+mod documented;
 mod forge;
 mod http;
 mod process;
@@ -31,6 +32,7 @@ mod waiting;
 
 pub use captured::Captured;
 pub use command::{Finished, finish, forge};
+pub use documented::{DocumentedRequest, curl_is_installed};
 pub use forge::{Ended, Forge};
 pub use http::{Connection, Response};
 pub use nix::sys::signal::Signal;

@@ -42,9 +42,9 @@ impl Setup {
         }
     }
 
-    /// One of the configs that come with Forge, on a free port.
-    pub fn of_config(name: &str) -> Self {
-        let files = vec![checkout().join("configs").join(name)];
+    /// One of the configs that come with Forge, by its path in the checkout, on a free port.
+    pub fn of_config(path: &str) -> Self {
+        let files = vec![checkout().join(path)];
         Self { files, ..Self::new() }.argument("--port=0")
     }
 

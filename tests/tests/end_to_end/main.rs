@@ -5,10 +5,12 @@
 
 mod bad_input;
 mod batching;
+mod behind_a_proxy;
 mod broken_workers;
 mod check_command;
 mod cross_origin;
 mod deadlines;
+mod documented_requests;
 mod dtypes;
 mod failing_models;
 mod hanging_up;
