@@ -24,4 +24,5 @@ mod run;
 mod serve;
 
 pub use engine::{Description, Engine, EngineError, ModelFile};
+pub use log::say;
 pub use run::run;

@@ -2,12 +2,13 @@
 //!
 //! `ffi` is the line between Rust and the C++ shim (`shim.cpp`) and holds most of the `unsafe`;
 //! `convert` turns the bytes of a frame into tensors and tensors into bytes; `signature` reads what
-//! the file tells of its `forward`; `cuda` makes GPUs reachable. Only fallible `f_…` calls of tch are
-//! used, because the others panic.
+//! the file tells of its `forward`; `libraries` judges the libtorch that was found; `cuda` makes GPUs
+//! reachable. Only fallible `f_…` calls of tch are used, because the others panic.
 
 mod convert;
 mod cuda;
 mod ffi;
+mod libraries;
 mod signature;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use forge_worker::{Description, Engine, EngineError, ModelFile};
 use tch::{Device, Tensor};
 
 pub(crate) use cuda::open_if_asked as open_cuda_if_asked;
+pub(crate) use libraries::check as check_libraries;
 
 /// A loaded TorchScript module and its `forward`.
 #[derive(Debug)]
