@@ -28,5 +28,6 @@ mod serve;
 
 pub use collected::{Collected, Difference, difference};
 pub use engine::{Description, Engine, EngineError, ModelFile};
+pub use log::say;
 pub use run::run;
 pub use sample::Sample;

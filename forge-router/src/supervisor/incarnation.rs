@@ -109,9 +109,9 @@ async fn attach(
     }
 }
 
-/// Why a process ended before it was ready; a libtorch that is missing is told in one sentence.
+/// Why a process ended before it was ready; trouble with its libtorch is told in one sentence.
 fn explain(binary: &Path, ended: &Ended) -> String {
-    match worker_binary::missing_libtorch(binary, ended.code, &ended.last_words) {
+    match worker_binary::libtorch_trouble(binary, ended.code, &ended.last_words) {
         Some(sentence) => sentence,
         None => format!("the worker ended while loading: {}", ended.cause()),
     }

@@ -48,6 +48,13 @@ pub(crate) fn torch_version() -> String {
     unsafe { CStr::from_ptr(forge_torch_version()) }.to_string_lossy().into_owned()
 }
 
+/// The number of the binary interface of the libtorch that is loaded, whose first bytes are its
+/// version.
+pub(crate) fn loaded_abi() -> u64 {
+    // SAFETY: the function has no arguments and returns a constant.
+    unsafe { aoti_torch_abi_version() }
+}
+
 /// The instruction set ATen's kernels use on this machine: `AVX512`.
 pub(crate) fn cpu_capability() -> String {
     // SAFETY: the function has no arguments and returns a text we own.
@@ -351,8 +358,10 @@ unsafe extern "C" {
     fn forge_text_free(text: *mut c_char);
 }
 
-// SAFETY: the signatures of dlopen(3) and dlerror(3).
+// SAFETY: the signatures of dlopen(3), dlerror(3) and, from torch/csrc/inductor/aoti_torch/c/shim.h,
+// libtorch's own.
 unsafe extern "C" {
+    fn aoti_torch_abi_version() -> u64;
     fn dlopen(name: *const c_char, flags: c_int) -> *mut c_void;
     fn dlerror() -> *const c_char;
 }

@@ -3,14 +3,15 @@
 //! `ffi` is the line between Rust and the C++ shim (`shim.cpp`) and holds most of the `unsafe`;
 //! `failure` sorts what goes wrong behind it; `convert` turns the bytes of a frame into tensors and
 //! tensors into bytes; `signature` reads what the file tells of its `forward`; `fastest` finds the
-//! setting a model runs fastest with; `cuda` makes GPUs reachable. Only fallible `f_…` calls of tch
-//! are used, because the others panic.
+//! setting a model runs fastest with; `libraries` judges the libtorch that was found; `cuda` makes
+//! GPUs reachable. Only fallible `f_…` calls of tch are used, because the others panic.
 
 mod convert;
 mod cuda;
 mod failure;
 mod fastest;
 mod ffi;
+mod libraries;
 mod signature;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use tch::{Device, Tensor};
 
 pub(crate) use cuda::open_if_asked as open_cuda_if_asked;
 use ffi::GivenArgument;
+pub(crate) use libraries::check as check_libraries;
 
 /// A loaded TorchScript module and its `forward`.
 #[derive(Debug)]
