@@ -86,8 +86,8 @@ fn tell_export(into: &mut String, file: &str, models: &[Named]) -> fmt::Result {
     writeln!(
         into,
         "1. Export the models. Paste this into a shell here, with the Python that served them:\n\n\
-         cat > forge_export.py <<'EOF'\n{EXPORT}EOF\n\
-         python3 forge_export.py {}\n",
+         cat > forge-export.py <<'EOF'\n{EXPORT}EOF\n\
+         python3 forge-export.py {}\n",
         shell_word(file)
     )?;
     if models.is_empty() {

@@ -1,3 +1,5 @@
+use proptest::proptest;
+
 use super::*;
 
 const WIDTH: usize = 100;
@@ -35,7 +37,7 @@ fn every_model_gets_its_lines_and_its_table() {
     for line in [
         "torch.jit.script(A().eval()).save(\"a.pt\")",
         "torch.jit.script(net.eval()).save(\"b.pt\")",
-        "python3 forge_export.py served.py",
+        "python3 forge-export.py served.py",
     ] {
         assert!(advice.contains(line), "{line}: {advice}");
     }
@@ -138,5 +140,12 @@ fn the_name_of_the_file_is_one_word_of_the_shell() {
         ("$(x).py", "'$(x).py'"),
     ] {
         assert_eq!(shell_word(file), word);
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_to_its_end(text in r#"([\PC\n]|registry.register\(|ModelConfig\(|= |['"(){}\[\],.*#\\]|setup )*"#) {
+        advice_on("served.py", &text, &crate::system::machine());
     }
 }
