@@ -77,6 +77,12 @@ pub(super) fn with_defaults(name: ModelName, file: PathBuf, machine: &Machine) -
     settings(&mut Section::new("", Table::new(), &problems), name, file, machine)
 }
 
+/// Reads the table of a model that has no file, for what is wrong with it.
+pub(super) fn check_settings(mut section: Section<'_>, name: ModelName, machine: &Machine) {
+    settings(&mut section, name, PathBuf::new(), machine);
+    section.finish();
+}
+
 fn path(section: &mut Section<'_>, place: Place<'_>) -> Option<PathBuf> {
     let key = section.key("path");
     let Some(given) = section.text("path", "the path of a TorchScript file") else {

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::tensor::{Dtype, Shape};
+use crate::tensor::Dtype;
 
 /// What is wrong with a body. All of it is the sender's fault but [`DecodeError::Memory`].
 ///
@@ -26,7 +26,7 @@ pub enum DecodeError {
     WrongValue { at: usize, place: String, literal: String, expected: &'static str },
     /// A tensor that has not as many elements as the shape beside it.
     #[error("{input} has shape {given}, which does not have the elements of shape {shape}")]
-    WrongShape { input: String, given: Shape, shape: Shape },
+    WrongShape { input: String, given: String, shape: String },
     #[error("dtype {name:?} of {input} is unknown, known are {known} (byte {at})")]
     UnknownDtype { at: usize, input: String, name: String, known: String },
     /// Nothing to run the model on.

@@ -42,6 +42,7 @@ pub(super) fn reshape(
         return Ok(DecodedTensor { dtype, shape, data });
     }
     if given.rank() != 0 {
+        let (given, shape) = (given.to_string(), shape.to_string());
         return Err(DecodeError::WrongShape { input: Label(Some(name)).to_string(), given, shape });
     }
     if !budget.reserve(needed) {

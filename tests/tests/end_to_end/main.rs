@@ -20,6 +20,7 @@ mod metrics;
 mod models_and_health;
 mod other_commands;
 mod predict;
+mod python_configurations;
 mod refused_senders;
 mod request_ids;
 mod resources;
