@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! listener ─► connection ─► routes ─► predict: body ─► json::decode ─► Admitted::run ─► json
-//!                              └────► health, models, metrics
+//!                              └────► health, models, metrics, openapi, docs_page
 //! ```
 //!
 //! It knows models by their public face only ([`crate::model`]): never workers, rings or the
@@ -13,10 +13,12 @@ mod body;
 mod codec;
 mod connection;
 mod cors;
+mod docs_page;
 mod error;
 mod health;
 mod listener;
 mod models;
+mod openapi;
 mod predict;
 mod reply;
 mod request_id;

@@ -10,24 +10,36 @@ use hyper::{Method, Request, StatusCode};
 use tracing::info;
 
 use super::app::App;
+use super::docs_page::{self, Asset};
 use super::error::HttpError;
 use super::reply::{self, Reply};
 use super::request_id::as_text;
-use super::{body, health, models, predict, status};
+use super::{body, health, models, openapi, predict, status};
 use crate::logging::Failure;
 use crate::metrics;
 
 /// Where a path leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Route<'a> {
-    Predict { model: &'a str },
+    Predict {
+        model: &'a str,
+    },
     Models,
-    Model { name: &'a str },
-    ModelReady { name: &'a str },
+    Model {
+        name: &'a str,
+    },
+    ModelReady {
+        name: &'a str,
+    },
     Metrics,
     Health,
     Live,
     Ready,
+    OpenApi,
+    DocsPage,
+    DocsAsset(Asset),
+    /// Another name of the docs page.
+    ToDocsPage,
 }
 
 /// Answers one request; whatever happens, the answer carries the request's id.
@@ -78,6 +90,13 @@ async fn dispatch(app: &Arc<App>, parts: &Parts, mut body: Incoming, id: &Header
         Some(Route::Health) => health::health(app),
         Some(Route::Live) => health::live(),
         Some(Route::Ready) => health::ready(app),
+        Some(Route::OpenApi) => openapi::show(app),
+        Some(Route::DocsPage) => docs_page::page(),
+        Some(Route::ToDocsPage) => docs_page::redirect(),
+        Some(Route::DocsAsset(asset)) => match docs_page::asset(asset, &parts.headers).await {
+            Ok(reply) => reply,
+            Err(error) => refuse(app, parts, &mut body, &error, "", id).await,
+        },
     }
 }
 
@@ -110,7 +129,7 @@ fn route(parts: &Parts) -> Result<Option<Route<'_>>, HttpError> {
     let Some(route) = find(path, &parts.method) else {
         return Err(HttpError::NoRoute { path: path.to_owned() });
     };
-    let is_v1 = !matches!(route, Route::Metrics | Route::Health | Route::Live | Route::Ready);
+    let is_v1 = path.starts_with("/v1/");
     let allow = match route {
         Route::Predict { .. } => "POST",
         _ => "GET, HEAD",
@@ -138,6 +157,10 @@ fn find<'a>(path: &'a str, method: &Method) -> Option<Route<'a>> {
         ["health"] => Route::Health,
         ["health", "live"] => Route::Live,
         ["health", "ready"] => Route::Ready,
+        ["openapi.json"] => Route::OpenApi,
+        ["docs"] => Route::DocsPage,
+        ["docs", ""] | ["redoc"] => Route::ToDocsPage,
+        ["docs", name] => Route::DocsAsset(Asset::named(name)?),
         _ => return None,
     })
 }
@@ -158,6 +181,13 @@ mod tests {
             ("/health", Some(Route::Health)),
             ("/health/live", Some(Route::Live)),
             ("/health/ready", Some(Route::Ready)),
+            ("/openapi.json", Some(Route::OpenApi)),
+            ("/docs", Some(Route::DocsPage)),
+            ("/docs/", Some(Route::ToDocsPage)),
+            ("/redoc", Some(Route::ToDocsPage)),
+            ("/docs/swagger-ui.css", Some(Route::DocsAsset(Asset::Style))),
+            ("/docs/index.html", None),
+            ("/docs/a/b", None),
             ("/", None),
             ("", None),
             ("/v1//predict", None),

@@ -12,6 +12,13 @@ pub const CLIENT_CLOSED_REQUEST: u16 = 499;
 /// The answer to a preflight.
 pub const PREFLIGHT: StatusCode = StatusCode::NO_CONTENT;
 
+/// The answer to an old or another name of a page. Not a permanent one: browsers keep those, and the
+/// port may be another program's tomorrow.
+pub const ELSEWHERE: StatusCode = StatusCode::TEMPORARY_REDIRECT;
+
+/// The answer to who holds what is asked for.
+pub const UNCHANGED: StatusCode = StatusCode::NOT_MODIFIED;
+
 /// What a probe reads.
 pub fn readiness(is_ready: bool) -> StatusCode {
     if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }

@@ -1,0 +1,192 @@
+//! The document as a whole, and the entry of a model.
+
+use serde_json::{Map, Value, json};
+
+use super::document::{Batching, InputKind, ModelDocument, OutputDocument, TensorDocument};
+use super::{components, example, schema, server_paths};
+
+const INTRODUCTION: &str = "A model has an entry for its predictions, with what it takes and answers. \
+    Every answer carries `X-Request-ID`: yours, where you sent one. \
+    Errors are `{\"detail\": \"…\"}`.";
+
+/// The document of these models and of the server's other routes.
+pub fn document(models: &[ModelDocument]) -> Value {
+    let predictions = models
+        .iter()
+        .map(|model| (format!("/v1/{}/predict", model.name), json!({"post": predict(model)})));
+    let names: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
+    let paths: Map<String, Value> = predictions.chain(server_paths::paths(&names)).collect();
+    let tags: Vec<Value> = models
+        .iter()
+        .map(|model| json!({"name": model.name, "description": model.state}))
+        .chain([
+            json!({"name": server_paths::TAG, "description": "What is served, probes, metrics"}),
+        ])
+        .collect();
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Forge",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": INTRODUCTION
+        },
+        // Relative to this document, so that a proxy may put Forge under a path of its own.
+        "servers": [{"url": "."}],
+        "tags": tags,
+        "paths": paths,
+        "components": components::components()
+    })
+}
+
+fn predict(model: &ModelDocument) -> Value {
+    let refusals = components::REFUSALS.map(|(status, _)| components::refusal(status));
+    let mut responses: Map<String, Value> = refusals.into_iter().collect();
+    let answer = json!({"schema": response(model)});
+    responses.insert(
+        "200".to_owned(),
+        json!({"description": "The prediction", "content": {"application/json": answer}}),
+    );
+    let mut content = json!({"schema": request(model)});
+    if let Some(example) = example::request(model) {
+        content["example"] = example;
+    }
+    let summary = match model.inputs {
+        Some(_) => format!("Predict with {}", model.name),
+        None => format!("Predict with {} ({})", model.name, model.state),
+    };
+    json!({
+        "tags": [model.name],
+        "operationId": format!("predict_{}", model.name),
+        "summary": summary,
+        "description": description(model),
+        "requestBody": {"required": true, "content": {"application/json": content}},
+        "responses": responses
+    })
+}
+
+fn request(model: &ModelDocument) -> Value {
+    let Some(inputs) = &model.inputs else {
+        return json!({"type": "object", "description": "Not known before the model is loaded."});
+    };
+    let properties: Map<String, Value> =
+        inputs.iter().map(|input| (input.name.clone(), schema::input(input))).collect();
+    let required: Vec<&str> = inputs
+        .iter()
+        .filter(|input| input.is_required())
+        .map(|input| input.name.as_str())
+        .collect();
+    let by_name = json!({
+        "type": "object", "required": required, "properties": properties,
+        "additionalProperties": false,
+        "description": "The inputs by name; answered with outputs."
+    });
+    let Some((only, tensor)) = model.only_tensor() else {
+        return json!({
+            "type": "object", "required": ["inputs"], "properties": {"inputs": by_name}
+        });
+    };
+    let mut input = schema::tensor(tensor);
+    input["description"] = format!("{}, without its name; answered with output.", only.name).into();
+    let mut dtype = schema::reference("dtype");
+    dtype["default"] = match tensor {
+        TensorDocument::Declared { dtype, .. } => dtype.name().into(),
+        TensorDocument::Answered { .. } | TensorDocument::Unknown => "float32".into(),
+    };
+    json!({
+        "type": "object",
+        "properties": {"input": input, "dtype": dtype, "inputs": by_name},
+        "oneOf": [{"required": ["input"]}, {"required": ["inputs"]}]
+    })
+}
+
+fn response(model: &ModelDocument) -> Value {
+    let (output, outputs) = match &model.output {
+        Some(output) => (schema::output(output), schema::named_output(output)),
+        None => (json!({}), json!({"type": "object"})),
+    };
+    let mut properties = Map::new();
+    properties.insert("model".to_owned(), json!({"type": "string", "const": model.name}));
+    properties.insert("request_id".to_owned(), json!({"type": "string"}));
+    properties.insert("latency_ms".to_owned(), json!({"type": "number"}));
+    let mut schema = json!({"type": "object", "required": ["model", "request_id", "latency_ms"]});
+    if model.inputs.is_none() || model.only_tensor().is_some() {
+        properties.insert("output".to_owned(), output);
+        schema["oneOf"] = json!([{"required": ["output"]}, {"required": ["outputs"]}]);
+    } else {
+        schema["required"] = json!(["model", "outputs", "request_id", "latency_ms"]);
+    }
+    properties.insert("outputs".to_owned(), outputs);
+    schema["properties"] = properties.into();
+    schema
+}
+
+fn description(model: &ModelDocument) -> String {
+    let mut told = String::new();
+    match &model.inputs {
+        None => told.push_str(&format!(
+            "The model is {}: what it takes is not known before it is loaded. \
+             Reload this page then.\n\n",
+            model.state
+        )),
+        Some(inputs) => {
+            told.push_str("| input | takes |\n|---|---|\n");
+            for input in inputs {
+                let takes = match &input.kind {
+                    InputKind::Tensor(TensorDocument::Declared { dtype, shape }) => {
+                        format!("{dtype} {}", schema::show_shape(shape))
+                    }
+                    InputKind::Tensor(_) => format!("{}, nothing declared", input.type_name()),
+                    _ => input.type_name(),
+                };
+                let default = input.default.as_ref().map(|it| format!(", default `{it}`"));
+                let name = &input.name;
+                told.push_str(&format!("| `{name}` | {takes}{} |\n", default.unwrap_or_default()));
+            }
+            told.push('\n');
+            if let Some(hint) = undeclared(model) {
+                told.push_str(&hint);
+            }
+        }
+    }
+    told.push_str(&batching(model));
+    if let Some(OutputDocument::Tensor { dtype, .. }) = &model.output {
+        told.push_str(&format!(" It answers a tensor of {dtype}."));
+    }
+    told
+}
+
+/// How to declare what is not declared.
+fn undeclared(model: &ModelDocument) -> Option<String> {
+    let is_undeclared = |kind: &InputKind| {
+        matches!(kind, InputKind::Tensor(TensorDocument::Answered { .. } | TensorDocument::Unknown))
+    };
+    let input = model.inputs.as_ref()?.iter().find(|input| is_undeclared(&input.kind))?;
+    Some(format!(
+        "The config declares no inputs, so the example may not fit. \
+         Declare them and they are checked, warmed, and shown here:\n\n\
+         ```toml\n[[models.\"{}\".inputs]]\nname = \"{}\"\ndtype = \"float32\"\nshape = [3]\n```\n\n",
+        model.name, input.name
+    ))
+}
+
+fn batching(model: &ModelDocument) -> String {
+    let limits = format!(
+        "At most {} requests wait, each for at most {} s.",
+        model.max_queue_depth, model.request_timeout_s
+    );
+    match model.batching {
+        Batching::Rows { max_batch_size, window_ms } => {
+            let window = match window_ms > 0.0 {
+                true => format!(", held up to {window_ms} ms for company"),
+                false => String::new(),
+            };
+            format!(
+                "A request carries one row, without the batch dimension; Forge stacks up to \
+                 {max_batch_size} rows{window}. {limits}"
+            )
+        }
+        Batching::Off => {
+            format!("A request carries the whole input and runs alone (batching = false). {limits}")
+        }
+    }
+}
