@@ -38,7 +38,6 @@ fn value(input: &InputDocument) -> Value {
         InputKind::Str => json!("text"),
         InputKind::Ints => json!([1]),
         InputKind::Floats => json!([1.0]),
-        InputKind::Bools => json!([true]),
         InputKind::Other(_) => Value::Null,
     }
 }

@@ -58,6 +58,24 @@ impl Interface {
         Ok(Inputs { group: Group { row: taken.row.into(), arguments }, data: taken.data })
     }
 
+    /// What one row of each input's tensor is in a request of this group; `None` for inputs that are
+    /// no tensor or were left out. The reverse of [`Interface::accept`].
+    pub fn rows_of(&self, group: &Group) -> Vec<Option<TensorMeta>> {
+        let slots = group.arguments.as_deref().map(|bytes| Arguments::new(bytes).decode());
+        let slots = slots.and_then(Result::ok);
+        let mut rows = group.row.iter().copied();
+        let row = |input: &Input| match &slots {
+            None if *input.kind() == ArgumentKind::Tensor => rows.next(),
+            None => None,
+            Some(slots) => match slots.get(input.place())? {
+                Given::Tensor => rows.next(),
+                Given::Tensors(count) => rows.by_ref().take(*count as usize).last().and(None),
+                Given::Default | Given::Value(_) => None,
+            },
+        };
+        self.inputs.iter().map(row).collect()
+    }
+
     /// Whether the given tensors are for the first tensor arguments and nothing else is given, which
     /// a worker is not told.
     fn are_in_order(&self, slots: &[Given]) -> bool {
