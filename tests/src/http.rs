@@ -13,6 +13,7 @@ use crate::waiting::PATIENCE;
 #[derive(Debug)]
 pub struct Connection {
     stream: BufReader<TcpStream>,
+    address: SocketAddr,
     /// The answer to a HEAD request announces a body that does not come.
     expects_body: bool,
 }
@@ -31,7 +32,7 @@ impl Connection {
         stream.set_nodelay(true).expect("a socket option");
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket option");
         stream.set_write_timeout(Some(PATIENCE)).expect("a socket option");
-        Self { stream: BufReader::new(stream), expects_body: true }
+        Self { stream: BufReader::new(stream), address, expects_body: true }
     }
 
     /// Sends exactly these bytes.
@@ -51,7 +52,7 @@ impl Connection {
     /// Sends only the head of a request.
     pub fn head(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) -> io::Result<()> {
         self.expects_body = method != "HEAD";
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: forge\r\n");
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

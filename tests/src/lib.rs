@@ -18,6 +18,7 @@
     reason = "a test fails by a panic, in its helpers too"
 )]
 
+mod browser;
 mod captured;
 mod command;
 mod documented;
@@ -30,6 +31,7 @@ mod setup;
 mod temp_dir;
 mod waiting;
 
+pub use browser::Browser;
 pub use captured::Captured;
 pub use command::{Finished, finish, forge};
 pub use documented::{DocumentedRequest, curl_is_installed};

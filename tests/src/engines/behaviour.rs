@@ -1,6 +1,7 @@
 //! The text of a test model: a behaviour, and on a second line the arguments if there is more than
 //! one: `args a b`.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub(crate) enum Behaviour {
     Print,
     /// `slow-load MS`: takes so long to load.
     SlowLoad(Duration),
+    /// `load-after FILE`: loads once there is this file.
+    LoadAfter(PathBuf),
     /// `fail-load MESSAGE`: cannot be loaded.
     FailLoad(String),
 }
@@ -102,6 +105,7 @@ impl FromStr for Behaviour {
             "exit" => Self::Exit(number(rest)?),
             "print" => Self::Print,
             "slow-load" => Self::SlowLoad(Duration::from_millis(number(rest)?)),
+            "load-after" => Self::LoadAfter(rest.into()),
             "fail-load" => Self::FailLoad(rest.to_owned()),
             _ => return Err(format!("not a behaviour of the test engine: {line:?}")),
         })

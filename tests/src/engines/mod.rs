@@ -17,6 +17,7 @@ use forge_ipc::{
     Argument, ArgumentKind, BatchView, Dtype, InputView, LoadModel, OutputSink, Shape, Signature,
     Structure, TensorMeta,
 };
+use forge_tests::until;
 use forge_worker::{Description, Engine, EngineError, ModelFile};
 use nix::sys::signal::{Signal, raise};
 
@@ -38,6 +39,7 @@ impl Engine for TestEngine {
         let Script { behaviour, arguments } = text.parse().map_err(EngineError::Load)?;
         match &behaviour {
             Behaviour::SlowLoad(time) => thread::sleep(*time),
+            Behaviour::LoadAfter(file) => until("there is the file to wait for", || file.exists()),
             Behaviour::FailLoad(message) => return Err(EngineError::Load(message.clone())),
             Behaviour::Print => print("load"),
             _ => {}
@@ -56,7 +58,10 @@ impl Engine for TestEngine {
         let BatchView { rows, inputs, .. } = *batch;
         let asked = |when, trigger: fn(f32) -> bool| rows::asked(when, trigger, inputs, rows);
         match &self.behaviour {
-            Behaviour::Echo | Behaviour::SlowLoad(_) | Behaviour::FailLoad(_) => {}
+            Behaviour::Echo
+            | Behaviour::SlowLoad(_)
+            | Behaviour::LoadAfter(_)
+            | Behaviour::FailLoad(_) => {}
             Behaviour::Double => return double(inputs, out),
             Behaviour::Sleep(time) => thread::sleep(*time),
             Behaviour::Throw(when) if asked(*when, |first| first < 0.0) => {

@@ -40,7 +40,7 @@ fn only_the_configured_origins_are_let_in() {
 #[test]
 fn routes_outside_v1_are_never_offered() {
     let forge = Forge::serving("m", "echo");
-    for path in ["/metrics", "/health", "/health/live", "/health/ready"] {
+    for path in ["/metrics", "/health", "/health/live", "/health/ready", "/openapi.json", "/docs"] {
         assert_eq!(forge.ask("GET", path, &[PAGE], b"").header(ALLOWED), None, "{path}");
     }
 }

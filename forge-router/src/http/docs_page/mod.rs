@@ -19,7 +19,7 @@ use archive::Entry;
 const PAGE: &str = include_str!("page.html");
 const PATH: &str = "/docs";
 
-/// The page may load and ask this server alone. Swagger UI sets styles from its script.
+/// The page may load and ask this server alone; it and Swagger UI have styles in the markup.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";

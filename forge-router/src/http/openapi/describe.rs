@@ -32,7 +32,12 @@ fn inputs(version: &Version) -> Vec<InputDocument> {
     let interface = version.interface();
     let answered = version.example().map(|example| interface.rows_of(&example.inputs));
     let answered = answered.unwrap_or_else(|| vec![None; interface.inputs().len()]);
-    interface.inputs().iter().zip(answered).map(|(input, answered)| describe_input(input, answered)).collect()
+    interface
+        .inputs()
+        .iter()
+        .zip(answered)
+        .map(|(input, answered)| describe_input(input, answered))
+        .collect()
 }
 
 fn describe_input(input: &Input, answered: Option<TensorMeta>) -> InputDocument {

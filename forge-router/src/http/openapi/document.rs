@@ -101,6 +101,22 @@ impl ModelDocument {
     }
 }
 
+impl OutputDocument {
+    /// Its parts by the keys they have in the answer to named inputs; see docs/http.md.
+    pub fn named(&self) -> Vec<(String, &OutputDocument)> {
+        match self {
+            Self::Dict(members) => {
+                members.iter().map(|(key, child)| (key.clone(), child)).collect()
+            }
+            Self::Tuple(children) | Self::List(children) => {
+                let name = |(index, child)| (format!("output_{index}"), child);
+                children.iter().enumerate().map(name).collect()
+            }
+            single => vec![("output".to_owned(), single)],
+        }
+    }
+}
+
 impl InputDocument {
     /// Whether a request has to give it.
     pub fn is_required(&self) -> bool {

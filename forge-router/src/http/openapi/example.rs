@@ -1,8 +1,9 @@
-//! The request that a model is shown with. It is to succeed when it is sent as it is.
+//! What a model is shown with: a request that is to succeed when it is sent as it is, and the form
+//! of its answer.
 
 use serde_json::{Map, Value, json};
 
-use super::document::{InputDocument, InputKind, ModelDocument, TensorDocument};
+use super::document::{InputDocument, InputKind, ModelDocument, OutputDocument, TensorDocument};
 use crate::tensor::Dtype;
 
 /// A tensor of more elements is given as one number and its shape, by name.
@@ -26,6 +27,39 @@ pub fn request(model: &ModelDocument) -> Option<Value> {
     let inputs: Map<String, Value> =
         required.map(|input| (input.name.clone(), value(input))).collect();
     Some(json!({"inputs": inputs}))
+}
+
+/// The answer to [`request`], with zeros for what the model computes.
+pub fn response(model: &ModelDocument) -> Option<Value> {
+    let request = request(model)?;
+    let output = model.output.as_ref()?;
+    let (key, output) = match request.get("input") {
+        Some(_) => ("output", zero(output)),
+        None => ("outputs", named_zero(output)),
+    };
+    let (id, latency) = ("8c3b0f2a51d6e497", 0.412);
+    Some(json!({"model": model.name, key: output, "request_id": id, "latency_ms": latency}))
+}
+
+fn zero(output: &OutputDocument) -> Value {
+    match output {
+        OutputDocument::Tensor { dtype, rank } => nested(&number(*dtype, 0), &vec![1; *rank]),
+        OutputDocument::None => Value::Null,
+        OutputDocument::Bool => json!(false),
+        OutputDocument::Int => json!(0),
+        OutputDocument::Float => json!(0.0),
+        OutputDocument::Str => json!("text"),
+        OutputDocument::Tuple(children) | OutputDocument::List(children) => {
+            children.iter().map(zero).collect()
+        }
+        OutputDocument::Dict(members) => {
+            members.iter().map(|(key, child)| (key.clone(), zero(child))).collect()
+        }
+    }
+}
+
+fn named_zero(output: &OutputDocument) -> Value {
+    output.named().into_iter().map(|(name, child)| (name, zero(child))).collect()
 }
 
 fn value(input: &InputDocument) -> Value {

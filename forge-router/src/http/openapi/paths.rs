@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::document::{Batching, InputKind, ModelDocument, OutputDocument, TensorDocument};
+use super::document::{Batching, InputKind, ModelDocument, TensorDocument};
 use super::{components, example, schema, server_paths};
 
 const INTRODUCTION: &str = "A model has an entry for its predictions, with what it takes and answers. \
@@ -41,7 +41,10 @@ pub fn document(models: &[ModelDocument]) -> Value {
 fn predict(model: &ModelDocument) -> Value {
     let refusals = components::REFUSALS.map(|(status, _)| components::refusal(status));
     let mut responses: Map<String, Value> = refusals.into_iter().collect();
-    let answer = json!({"schema": response(model)});
+    let mut answer = json!({"schema": response(model)});
+    if let Some(example) = example::response(model) {
+        answer["example"] = example;
+    }
     responses.insert(
         "200".to_owned(),
         json!({"description": "The prediction", "content": {"application/json": answer}}),
@@ -87,22 +90,31 @@ fn request(model: &ModelDocument) -> Value {
     };
     let mut input = schema::tensor(tensor);
     input["description"] = format!("{}, without its name; answered with output.", only.name).into();
-    let mut dtype = schema::reference("dtype");
-    dtype["default"] = match tensor {
-        TensorDocument::Declared { dtype, .. } => dtype.name().into(),
-        TensorDocument::Answered { .. } | TensorDocument::Unknown => "float32".into(),
+    let dtype = match tensor {
+        TensorDocument::Declared { dtype, .. } => json!({"const": dtype.name()}),
+        TensorDocument::Answered { .. } | TensorDocument::Unknown => {
+            let mut dtype = schema::reference("dtype");
+            dtype["default"] = "float32".into();
+            dtype
+        }
     };
     json!({
         "type": "object",
         "properties": {"input": input, "dtype": dtype, "inputs": by_name},
-        "oneOf": [{"required": ["input"]}, {"required": ["inputs"]}]
+        "oneOf": [
+            {"title": "one tensor", "required": ["input"]},
+            {"title": "by name", "required": ["inputs"]}
+        ]
     })
 }
 
 fn response(model: &ModelDocument) -> Value {
     let (output, outputs) = match &model.output {
         Some(output) => (schema::output(output), schema::named_output(output)),
-        None => (json!({}), json!({"type": "object"})),
+        None => (
+            json!({"description": "In the model's own structure."}),
+            json!({"type": "object", "description": "In the model's own structure."}),
+        ),
     };
     let mut properties = Map::new();
     properties.insert("model".to_owned(), json!({"type": "string", "const": model.name}));
@@ -111,7 +123,10 @@ fn response(model: &ModelDocument) -> Value {
     let mut schema = json!({"type": "object", "required": ["model", "request_id", "latency_ms"]});
     if model.inputs.is_none() || model.only_tensor().is_some() {
         properties.insert("output".to_owned(), output);
-        schema["oneOf"] = json!([{"required": ["output"]}, {"required": ["outputs"]}]);
+        schema["oneOf"] = json!([
+            {"title": "to input", "required": ["output"]},
+            {"title": "to inputs", "required": ["outputs"]}
+        ]);
     } else {
         schema["required"] = json!(["model", "outputs", "request_id", "latency_ms"]);
     }
@@ -149,9 +164,6 @@ fn description(model: &ModelDocument) -> String {
         }
     }
     told.push_str(&batching(model));
-    if let Some(OutputDocument::Tensor { dtype, .. }) = &model.output {
-        told.push_str(&format!(" It answers a tensor of {dtype}."));
-    }
     told
 }
 

@@ -17,7 +17,6 @@ pub fn input(input: &InputDocument) -> Value {
         InputKind::Str => json!({"type": "string"}),
         InputKind::Ints => json!({"type": "array", "items": {"type": "integer"}}),
         InputKind::Floats => json!({"type": "array", "items": {"type": "number"}}),
-        InputKind::Bools => json!({"type": "array", "items": {"type": "boolean"}}),
         InputKind::Other(_) => json!({}),
     };
     if input.optional {
@@ -86,18 +85,9 @@ pub fn output(output: &OutputDocument) -> Value {
     }
 }
 
-/// What a model answers to named inputs: always an object, its keys as docs/http.md says.
+/// What a model answers to named inputs: always an object.
 pub fn named_output(output: &OutputDocument) -> Value {
-    match output {
-        OutputDocument::Dict(_) => self::output(output),
-        OutputDocument::Tuple(children) | OutputDocument::List(children) => object(
-            children
-                .iter()
-                .enumerate()
-                .map(|(index, child)| (format!("output_{index}"), self::output(child))),
-        ),
-        single => object([("output".to_owned(), self::output(single))].into_iter()),
-    }
+    object(output.named().into_iter().map(|(name, child)| (name, self::output(child))))
 }
 
 /// A schema under `components`.
@@ -137,7 +127,7 @@ fn named_tensor(given: &TensorDocument) -> Value {
 fn input_description(input: &InputDocument) -> String {
     let told = match &input.kind {
         InputKind::Tensor(TensorDocument::Declared { dtype, shape }) => {
-            format!("{dtype}{}", show_shape(shape))
+            format!("{dtype} {}", show_shape(shape))
         }
         _ => input.type_name(),
     };
