@@ -16,6 +16,7 @@ mod log_readers;
 mod memory_bound;
 mod metrics;
 mod models_and_health;
+mod monitoring;
 mod other_commands;
 mod predict;
 mod python_configurations;
