@@ -21,6 +21,7 @@ mod metrics;
 mod model_kinds;
 mod models_and_health;
 mod openapi;
+mod monitoring;
 mod other_commands;
 mod predict;
 mod python_configurations;
