@@ -18,7 +18,7 @@ fn main() {
 fn build(libtorch: &Path) {
     // A stage that changes under the same name must be compiled against anew.
     println!("cargo::rerun-if-changed={}", libtorch.join("build-version").display());
-    compile(libtorch, "forge_torchscript", ENGINE, &["shim.cpp", "values.cpp"]);
+    compile(libtorch, "forge_torchscript", ENGINE, &["shim.cpp"]);
     println!("cargo::rerun-if-changed={ENGINE}/values.h");
     compile(libtorch, "forge_model_maker", MODEL_MAKER, &["define.cpp"]);
     // RUNPATH and not RPATH: libtorch_cpu.so has an RPATH of its own, and with RUNPATH here LD_LIBRARY_PATH can

@@ -226,13 +226,13 @@ mod tests {
     #[cfg_attr(miri, ignore = "miri has no socketpair of packets")]
     fn bytes_that_are_no_message_are_refused() {
         let (router, worker) = pair();
-        for bytes in [&[99][..], &[4, 0, 200], &[0xFF; 300], &[0, 1, 255, 255, 255, 255, 255]] {
+        for bytes in [&[99][..], &[9, 0, 200], &[0xFF; 300], &[0, 1, 255, 255, 255, 255, 255]] {
             send(worker.as_raw_fd(), bytes, MsgFlags::empty()).unwrap();
             let error = router.receive::<FromWorker>();
             assert!(matches!(error, Err(ControlError::Malformed(_))), "{bytes:?}: {error:?}");
         }
         // `Attached`, and two bytes more.
-        send(worker.as_raw_fd(), &[3, 0, 0], MsgFlags::empty()).unwrap();
+        send(worker.as_raw_fd(), &[4, 0, 0], MsgFlags::empty()).unwrap();
         assert!(matches!(router.receive::<FromWorker>(), Err(ControlError::TrailingBytes(2))));
     }
 

@@ -62,7 +62,7 @@ pub(crate) struct Frames {
 
 impl Frames {
     pub(crate) fn requests(geometry: &Geometry) -> Self {
-        Self { text_bytes: 0, payload_bytes: geometry.request_payload }
+        Self { text_bytes: MAX_TEXT as u64, payload_bytes: geometry.request_payload }
     }
 
     pub(crate) fn responses(geometry: &Geometry) -> Self {

@@ -7,18 +7,22 @@ use serde::{Deserialize, Serialize};
 use crate::{Geometry, Signature, TensorMeta};
 
 /// The version of everything two processes of different builds could disagree about.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// What the router says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToWorker {
     /// Load this model; one descriptor comes with it, the model's file.
     Load(LoadModel),
+    /// Try the model on made-up inputs: find its fastest setting, and whether its rows are apart.
+    Rehearse(Rehearsal),
     /// Run once with zeros of these shapes and tell what came out.
     Probe(Probe),
     /// Map these regions and serve; the four descriptors of [`PeerFds`] come with it, in the order
     /// of its fields.
     Attach(Geometry),
+    /// Put back what warming changed in the model, and tell what that was.
+    Settle,
     /// Finish what was published, then exit with 0.
     Retire,
 }
@@ -36,12 +40,20 @@ pub enum FromWorker {
         capability: String,
     },
     Loaded(Signature),
+    /// What was chosen, in words for the log.
+    Rehearsed {
+        setting: String,
+    },
     Probed {
         outputs: Vec<TensorMeta>,
         /// Payload bytes a response frame needs for these outputs.
         bytes: u64,
     },
     Attached,
+    /// The names of the buffers that runs had changed; they are as in the file again.
+    Settled {
+        changed: Vec<String>,
+    },
     /// A step failed; `message` is the engine's own words.
     Failed {
         stage: Stage,
@@ -53,6 +65,7 @@ pub enum FromWorker {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stage {
     Load,
+    Rehearse,
     Probe,
     Attach,
 }
@@ -70,6 +83,19 @@ pub struct LoadModel {
     pub threads: u32,
     /// The CPUs to run on; empty leaves them as they are.
     pub cpus: Vec<usize>,
+    /// Whether inputs and outputs are `[rows, …]`; else each run is one request, as it came.
+    pub batching: bool,
+    /// Whether the engine may change the model to make it faster.
+    pub optimize: bool,
+}
+
+/// Runs before anything is served, on inputs the worker makes up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rehearsal {
+    /// The tensors of the batches to run, rows included, in the order of the arguments.
+    pub batches: Vec<Vec<TensorMeta>>,
+    /// Whether to refuse a model whose rows depend on each other.
+    pub check_rows: bool,
 }
 
 /// A trial run.

@@ -4,8 +4,9 @@ use std::fmt;
 
 use crate::{Structure, TensorMeta};
 
-/// Most bytes of a failure's message or of an encoded [`Structure`] in a frame.
-pub const MAX_TEXT: usize = 16 * 1024;
+/// Most bytes of what a frame holds beside its tensors: encoded [`Arguments`](crate::Arguments) of a
+/// request, a failure's message, or an encoded [`Structure`] with its strings and numbers.
+pub const MAX_TEXT: usize = 64 * 1024;
 
 /// The number of a batch, chosen by the router and echoed by the worker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,9 +19,9 @@ impl fmt::Display for BatchId {
 }
 
 /// How a batch ended in the worker.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// The model returned tensors, as many as `structure` has leaves.
+    /// The model returned tensors, as many as `structure` has places for.
     ///
     /// Every size was checked against the frame; that the first dimension is the number of rows was
     /// not.

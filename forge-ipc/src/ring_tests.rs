@@ -52,9 +52,9 @@ fn publish(router: &mut RouterEnd, batch: u64, content: &[u8]) {
 fn answer(worker: &mut WorkerEnd) -> Option<u64> {
     let mut request = worker.next_request().unwrap()?;
     let batch = request.batch().0;
-    let (inputs, mut frame) = request.start();
-    let into = frame.tensor(inputs[0].meta).unwrap();
-    into.copy_from_slice(inputs[0].bytes);
+    let (view, mut frame) = request.start();
+    let into = frame.tensor(view.inputs[0].meta).unwrap();
+    into.copy_from_slice(view.inputs[0].bytes);
     into.reverse();
     request.finish(batch * 10);
     Some(batch)
@@ -298,7 +298,7 @@ impl Hostile {
         self.router.prepare_to_sleep();
         while let Some(completion) = self.router.next_completion()? {
             if let Outcome::Done { outputs, structure } = completion.outcome() {
-                assert_eq!(structure.leaves(), outputs.len());
+                assert_eq!(structure.tensors(), outputs.len());
                 for (tensor, meta) in outputs.iter().enumerate() {
                     completion.copy(tensor, 0, &mut Vec::new(), meta.bytes().unwrap())?;
                 }
@@ -318,7 +318,7 @@ fn an_answer_that_is_not_the_oldest_batch_in_flight_is_a_violation() {
         (Header { rows: 2, ..good }, PeerViolation::WrongRows { batch, expected: 1, answered: 2 }),
         (Header { outcome: 6, ..good }, PeerViolation::UnknownOutcome(6)),
         (Header { outcome: 256, ..good }, PeerViolation::UnknownOutcome(256)),
-        (Header { text: 16_385, ..good }, PeerViolation::TextTooLong(16_385)),
+        (Header { text: 65_537, ..good }, PeerViolation::TextTooLong(65_537)),
         (Header { tensors: 65, ..good }, crate::DescriptorError::TooManyTensors(65).into()),
         (Header { text: 1, ..good }, PeerViolation::WrongLeaves { leaves: 1, tensors: 0 }),
     ] {

@@ -22,6 +22,9 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// The shape of a single number.
+    pub const SCALAR: Self = Self { rank: 0, dims: [0; MAX_RANK] };
+
     /// `None` where there are more than [`MAX_RANK`] dimensions.
     pub fn new(dims: &[u64]) -> Option<Self> {
         let mut held = [0; MAX_RANK];

@@ -15,21 +15,40 @@ pub struct Signature {
 pub struct Argument {
     pub name: String,
     pub kind: ArgumentKind,
-    /// The default as Python would print it; `None` where the argument must be given.
+    /// Whether it may be None: `Optional[…]`.
+    pub optional: bool,
+    /// The default as Python would print it; `None` where there is none.
     pub default: Option<String>,
 }
 
-/// The type of an argument.
+/// The type of an argument, or the one inside `Optional[…]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ArgumentKind {
     Tensor,
-    OptionalTensor,
+    /// `List[Tensor]`
+    Tensors,
     Int,
     Float,
     Bool,
     Str,
-    /// Any other type in torch's own words, such as `List[int]`.
+    /// `List[int]`
+    Ints,
+    /// `List[float]`
+    Floats,
+    /// Any other type, in torch's own words.
     Other(String),
+}
+
+impl Argument {
+    /// Whether a request has to give it. An `Optional[…]` that is left out is None.
+    pub fn is_required(&self) -> bool {
+        self.default.is_none() && !self.optional
+    }
+
+    /// Its type as Python writes it.
+    pub fn type_name(&self) -> String {
+        if self.optional { format!("Optional[{}]", self.kind) } else { self.kind.to_string() }
+    }
 }
 
 impl fmt::Display for ArgumentKind {
@@ -37,11 +56,13 @@ impl fmt::Display for ArgumentKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Tensor => "Tensor",
-            Self::OptionalTensor => "Optional[Tensor]",
+            Self::Tensors => "List[Tensor]",
             Self::Int => "int",
             Self::Float => "float",
             Self::Bool => "bool",
             Self::Str => "str",
+            Self::Ints => "List[int]",
+            Self::Floats => "List[float]",
             Self::Other(kind) => kind,
         })
     }

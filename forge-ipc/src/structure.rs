@@ -1,26 +1,39 @@
-//! How the tensors of an output nest.
+//! How the tensors of an output nest, and the values between them that are no tensors.
 //!
 //! The encoding is pre-order: a tag byte, then for a tuple, list or dict a `u32` count and its
-//! children, each child of a dict preceded by its key (`u32` length, UTF-8). A worker wrote the
-//! bytes, so decoding bounds depth and size before it allocates.
+//! children, each child of a dict preceded by its key; for an int an `i64`, for a float an `f64`,
+//! for a string as for a key a `u32` length and UTF-8. A worker wrote the bytes, so decoding bounds
+//! depth and size before it allocates.
 
 use thiserror::Error;
 
-use crate::MAX_TENSORS;
+use crate::MAX_TEXT;
 use crate::bytes::Reader;
 
 const MAX_DEPTH: usize = 16;
-const MAX_NODES: usize = 4 * MAX_TENSORS;
+/// Each takes at least its tag.
+const MAX_NODES: usize = MAX_TEXT;
 
 const TENSOR: u8 = 0;
 const TUPLE: u8 = 1;
 const LIST: u8 = 2;
 const DICT: u8 = 3;
+const NONE: u8 = 4;
+const FALSE: u8 = 5;
+const TRUE: u8 = 6;
+const INT: u8 = 7;
+const FLOAT: u8 = 8;
+const STR: u8 = 9;
 
-/// What a model returned, with its tensors as numbered leaves from left to right.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a model returned, with its tensors numbered from left to right.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Structure {
     Tensor,
+    None,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Str(String),
     Tuple(Vec<Structure>),
     List(Vec<Structure>),
     Dict(Vec<(String, Structure)>),
@@ -37,8 +50,8 @@ pub enum StructureError {
     Truncated,
     #[error("{0} is no kind of node")]
     UnknownTag(u8),
-    #[error("a key is not UTF-8")]
-    KeyNotUtf8,
+    #[error("a string is not UTF-8")]
+    NotUtf8,
     #[error("{0} bytes follow the structure")]
     TrailingBytes(usize),
 }
@@ -53,11 +66,14 @@ impl Structure {
     }
 
     /// How many tensors it holds.
-    pub fn leaves(&self) -> usize {
+    pub fn tensors(&self) -> usize {
         match self {
             Self::Tensor => 1,
-            Self::Tuple(children) | Self::List(children) => children.iter().map(Self::leaves).sum(),
-            Self::Dict(children) => children.iter().map(|(_, child)| child.leaves()).sum(),
+            Self::None | Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::Str(_) => 0,
+            Self::Tuple(children) | Self::List(children) => {
+                children.iter().map(Self::tensors).sum()
+            }
+            Self::Dict(children) => children.iter().map(|(_, child)| child.tensors()).sum(),
         }
     }
 
@@ -82,6 +98,20 @@ impl Structure {
     fn encode_into(&self, bytes: &mut Vec<u8>) {
         match self {
             Self::Tensor => bytes.push(TENSOR),
+            Self::None => bytes.push(NONE),
+            Self::Bool(value) => bytes.push(if *value { TRUE } else { FALSE }),
+            Self::Int(value) => {
+                bytes.push(INT);
+                bytes.extend_from_slice(&value.to_le_bytes());
+            }
+            Self::Float(value) => {
+                bytes.push(FLOAT);
+                bytes.extend_from_slice(&value.to_le_bytes());
+            }
+            Self::Str(text) => {
+                bytes.push(STR);
+                encode_text(text, bytes);
+            }
             Self::Tuple(children) | Self::List(children) => {
                 bytes.push(if matches!(self, Self::Tuple(_)) { TUPLE } else { LIST });
                 encode_length(children.len(), bytes);
@@ -91,13 +121,17 @@ impl Structure {
                 bytes.push(DICT);
                 encode_length(children.len(), bytes);
                 for (key, child) in children {
-                    encode_length(key.len(), bytes);
-                    bytes.extend_from_slice(key.as_bytes());
+                    encode_text(key, bytes);
                     child.encode_into(bytes);
                 }
             }
         }
     }
+}
+
+fn encode_text(text: &str, bytes: &mut Vec<u8>) {
+    encode_length(text.len(), bytes);
+    bytes.extend_from_slice(text.as_bytes());
 }
 
 /// A length beyond `u32` becomes one that no decoder accepts.
@@ -121,11 +155,17 @@ impl Decoder<'_> {
         }
         match self.reader.u8().ok_or(StructureError::Truncated)? {
             TENSOR => Ok(Structure::Tensor),
+            NONE => Ok(Structure::None),
+            FALSE => Ok(Structure::Bool(false)),
+            TRUE => Ok(Structure::Bool(true)),
+            INT => Ok(Structure::Int(i64::from_le_bytes(self.eight()?))),
+            FLOAT => Ok(Structure::Float(f64::from_le_bytes(self.eight()?))),
+            STR => Ok(Structure::Str(self.text()?)),
             TUPLE => Ok(Structure::Tuple(self.children(|this| this.node(depth + 1))?)),
             LIST => Ok(Structure::List(self.children(|this| this.node(depth + 1))?)),
-            DICT => {
-                Ok(Structure::Dict(self.children(|this| Ok((this.key()?, this.node(depth + 1)?)))?))
-            }
+            DICT => Ok(Structure::Dict(
+                self.children(|this| Ok((this.text()?, this.node(depth + 1)?)))?,
+            )),
             tag => Err(StructureError::UnknownTag(tag)),
         }
     }
@@ -142,10 +182,14 @@ impl Decoder<'_> {
         (0..count).map(|_| child(self)).collect()
     }
 
-    fn key(&mut self) -> Result<String, StructureError> {
+    fn eight(&mut self) -> Result<[u8; 8], StructureError> {
+        self.reader.array().ok_or(StructureError::Truncated)
+    }
+
+    fn text(&mut self) -> Result<String, StructureError> {
         let length = self.length()?;
         let bytes = self.reader.bytes(length).ok_or(StructureError::Truncated)?;
-        Ok(std::str::from_utf8(bytes).map_err(|_| StructureError::KeyNotUtf8)?.to_owned())
+        Ok(std::str::from_utf8(bytes).map_err(|_| StructureError::NotUtf8)?.to_owned())
     }
 
     fn length(&mut self) -> Result<usize, StructureError> {
@@ -166,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_structure_reads_back_as_written() {
-        use Structure::{Dict, List, Tensor, Tuple};
+        use Structure::{self as S, Bool, Dict, Float, Int, List, Str, Tensor, Tuple};
         for (structure, leaves) in [
             (Tensor, 1),
             (Tuple(vec![]), 0),
@@ -174,8 +218,12 @@ mod tests {
             (Dict(vec![("logits".into(), Tensor), ("λ".into(), Tuple(vec![Tensor]))]), 2),
             (nested(MAX_DEPTH), 1),
             (List(vec![Tensor; MAX_NODES - 1]), MAX_NODES - 1),
+            (
+                Tuple(vec![S::None, Bool(true), Bool(false), Int(-7), Float(0.5), Str("ä".into())]),
+                0,
+            ),
         ] {
-            assert_eq!(structure.leaves(), leaves);
+            assert_eq!(structure.tensors(), leaves);
             assert_eq!(Structure::decode(&structure.encode()), Ok(structure));
         }
     }
@@ -184,7 +232,8 @@ mod tests {
     fn what_is_beyond_the_bounds_is_refused() {
         use StructureError as E;
         let wide = Structure::List(vec![Structure::Tensor; MAX_NODES]);
-        let bushy = Structure::List(vec![Structure::Tuple(vec![Structure::Tensor; 30]); 10]);
+        let bushy =
+            Structure::List(vec![Structure::Tuple(vec![Structure::Tensor; MAX_NODES / 10]); 10]);
         let cases: [(Vec<u8>, StructureError); 9] = [
             (nested(MAX_DEPTH + 1).encode(), E::TooDeep),
             (wide.encode(), E::TooLarge),
@@ -193,7 +242,7 @@ mod tests {
             (vec![], E::Truncated),
             (vec![TUPLE, 2, 0, 0, 0, TENSOR], E::Truncated),
             (vec![DICT, 1, 0, 0, 0, 255, 255, 255, 255], E::Truncated),
-            (vec![DICT, 1, 0, 0, 0, 1, 0, 0, 0, 0xFF, TENSOR], E::KeyNotUtf8),
+            (vec![DICT, 1, 0, 0, 0, 1, 0, 0, 0, 0xFF, TENSOR], E::NotUtf8),
             (vec![TENSOR, TENSOR], E::TrailingBytes(1)),
         ];
         for (bytes, error) in cases {
@@ -204,14 +253,16 @@ mod tests {
                 &bytes[..bytes.len().min(12)]
             );
         }
-        assert_eq!(Structure::decode(&[4]), Err(E::UnknownTag(4)));
+        assert_eq!(Structure::decode(&[10]), Err(E::UnknownTag(10)));
+        assert_eq!(Structure::decode(&[INT, 1]), Err(E::Truncated));
+        assert_eq!(Structure::decode(&[STR, 1, 0, 0, 0, 0xFF]), Err(E::NotUtf8));
     }
 
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
         #[test]
         #[cfg_attr(miri, ignore = "thousands of cases are too slow under miri")]
-        fn any_bytes_decode_or_are_refused(bytes in proptest::collection::vec(0u8..6, 0..200)) {
+        fn any_bytes_decode_or_are_refused(bytes in proptest::collection::vec(0u8..11, 0..200)) {
             if let Ok(structure) = Structure::decode(&bytes) {
                 prop_assert_eq!(structure.encode(), bytes);
             }

@@ -18,9 +18,9 @@ use crate::layout::{Frames, RequestWords, ResponseWords};
 use crate::memfd;
 use crate::placement::{Placed, Placement};
 use crate::region::{Region, WritableRegion};
-use crate::{Geometry, PeerFds, PeerViolation, RegionError};
+use crate::{Arguments, Geometry, MAX_TEXT, PeerFds, PeerViolation, RegionError};
 
-pub use request::{InputView, Request};
+pub use request::{BatchView, InputView, Request};
 pub use response_frame::{OutputSink, ResponseFrame};
 
 /// The worker's end: reads region A, writes region B.
@@ -61,6 +61,7 @@ impl WorkerEnd {
         Ok(Some(Request {
             header: Header { batch: header.batch, rows: header.rows, ..Header::default() },
             inputs: requests.placed.iter().map(|placed| requests.view(slot, placed)).collect(),
+            arguments: requests.arguments(slot, header.text),
             placement: Placement::new(responses.frames.payload_bytes()),
             leaves: None,
             requests,
@@ -156,7 +157,16 @@ impl RequestSide {
         region.append_to(frames.entries(slot), header.entries_bytes(), scratch);
         placed.clear();
         decode_entries(scratch, frames.payload_bytes(), placed)?;
+        if header.text as usize > MAX_TEXT {
+            return Err(PeerViolation::TextTooLong(header.text));
+        }
         Ok(header)
+    }
+
+    /// The caller made sure that `bytes` is at most [`MAX_TEXT`].
+    fn arguments(&self, slot: u32, bytes: u32) -> Arguments<'_> {
+        // SAFETY: as for `view`: the text belongs to the same frame and the same `Request`.
+        Arguments::new(unsafe { self.region.slice(self.frames.text(slot), u64::from(bytes)) })
     }
 
     fn view(&self, slot: u32, placed: &Placed) -> InputView<'_> {
@@ -184,7 +194,7 @@ impl ResponseSide {
     }
 
     /// Puts a text into the frame; returns its length. The caller made sure that it fits in
-    /// [`MAX_TEXT`](crate::MAX_TEXT).
+    /// [`MAX_TEXT`].
     fn write_text(&mut self, text: &[u8]) -> u32 {
         self.region.copy_in(self.frames.text(self.cursor.slot()), text);
         text.len() as u32

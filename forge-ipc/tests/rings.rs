@@ -35,8 +35,8 @@ fn serve(mut worker: WorkerEnd) {
     let mut served = 0;
     while served < BATCHES {
         while let Some(mut request) = worker.next_request().unwrap() {
-            let (inputs, mut frame) = request.start();
-            frame.tensor(inputs[0].meta).unwrap().copy_from_slice(inputs[0].bytes);
+            let (batch, mut frame) = request.start();
+            frame.tensor(batch.inputs[0].meta).unwrap().copy_from_slice(batch.inputs[0].bytes);
             request.finish(1);
             served += 1;
         }

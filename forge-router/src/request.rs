@@ -1,18 +1,17 @@
 //! What every protocol decodes to and encodes from: the router's core knows no other form.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use crate::batching::Group;
 use crate::memory_budget::Reservation;
 use crate::tensor::{Structure, TensorMeta};
 
-/// The inputs of a request, in the order of the model's arguments.
+/// The inputs of a request.
 #[derive(Debug)]
 pub struct Inputs {
-    /// What ONE row of each input is; the rows dimension is not part of it. Requests run together
-    /// only where these are equal.
-    pub row: Arc<[TensorMeta]>,
-    /// The elements of each input, little-endian, all rows one after the other.
+    /// Requests run together only where these are equal.
+    pub group: Group,
+    /// The elements of each tensor, in the order of the model's arguments, little-endian, all rows one after the other.
     pub data: Vec<Vec<u8>>,
 }
 

@@ -1,7 +1,8 @@
 //! The words every part of the router uses for tensors; the only door to `forge_ipc`'s vocabulary.
 
 pub use forge_ipc::{
-    Dtype, MAX_PAYLOAD, MAX_RANK, MAX_TENSORS, Shape, Structure, TensorMeta, aligned,
+    ArgumentKind, Dtype, MAX_PAYLOAD, MAX_RANK, MAX_TENSORS, Shape, Structure, TensorMeta, Value,
+    aligned,
 };
 
 /// The bytes that a batch of `rows` such rows takes in a frame; `None` where they overflow.

@@ -1,19 +1,26 @@
-//! The talk before the rings: hello, load, any number of probes, attach.
+//! The talk before the rings: hello, load, any number of rehearsals and probes, attach.
 
 use std::fmt::Display;
 use std::os::fd::OwnedFd;
 
 use forge_ipc::{
-    ControlError, ControlSocket, FromWorker, Geometry, InputView, LoadModel, PROTOCOL, PeerFds,
-    Probe, Received, Stage, TensorMeta, ToWorker, WorkerEnd,
+    Arguments, BatchView, ControlError, ControlSocket, FromWorker, Geometry, InputView, LoadModel,
+    PROTOCOL, PeerFds, Probe, Received, Stage, TensorMeta, ToWorker, WorkerEnd,
 };
 
 use crate::buffer::AlignedBuffer;
 use crate::measure::Measure;
-use crate::{Engine, ModelFile, affinity, rows_first};
+use crate::{Engine, ModelFile, affinity, rehearse, rows_first};
 
 /// Longest text of a failure in bytes, so that the message stays well under one packet.
 const LONGEST_FAILURE: usize = 16 * 1024;
+
+/// A worker that can take batches.
+pub(crate) struct Prepared<E> {
+    pub(crate) engine: E,
+    pub(crate) ring: WorkerEnd,
+    pub(crate) batching: bool,
+}
 
 /// Talks to the router until the model is loaded and the rings are attached. `None`: it was told
 /// to retire before that.
@@ -23,7 +30,7 @@ const LONGEST_FAILURE: usize = 16 * 1024;
 /// [`HandshakeError::Refused`] is the router's to hear; with the others there is no talking to it.
 pub(crate) fn prepare<E: Engine>(
     control: &ControlSocket,
-) -> Result<Option<(E, WorkerEnd)>, HandshakeError> {
+) -> Result<Option<Prepared<E>>, HandshakeError> {
     let about = E::describe();
     let hello = FromWorker::Hello {
         protocol: PROTOCOL,
@@ -31,24 +38,34 @@ pub(crate) fn prepare<E: Engine>(
         capability: about.capability,
     };
     control.send(&hello, &[])?;
-    let mut engine = match control.receive()? {
-        Received { message: ToWorker::Load(settings), fds } => load::<E>(&settings, fds)?,
+    let (mut engine, settings) = match control.receive()? {
+        Received { message: ToWorker::Load(settings), fds } => {
+            (load::<E>(&settings, fds)?, settings)
+        }
         Received { message: ToWorker::Retire, .. } => return Ok(None),
         _ => return Err(HandshakeError::OutOfTurn),
     };
     control.send(&FromWorker::Loaded(engine.signature().clone()), &[])?;
+    let batching = settings.batching;
     loop {
         match control.receive()? {
+            Received { message: ToWorker::Rehearse(asked), .. } => {
+                let setting = rehearse::rehearse(&mut engine, &asked, settings.optimize)
+                    .map_err(|error| refusal(Stage::Rehearse, &error))?;
+                control.send(&FromWorker::Rehearsed { setting }, &[])?;
+            }
             Received { message: ToWorker::Probe(asked), .. } => {
-                control.send(&probe(&mut engine, &asked)?, &[])?;
+                control.send(&probe(&mut engine, &asked, batching)?, &[])?;
             }
             Received { message: ToWorker::Attach(geometry), fds } => {
                 let ring = attach(geometry, fds)?;
                 control.send(&FromWorker::Attached, &[])?;
-                return Ok(Some((engine, ring)));
+                return Ok(Some(Prepared { engine, ring, batching }));
             }
             Received { message: ToWorker::Retire, .. } => return Ok(None),
-            Received { message: ToWorker::Load(_), .. } => return Err(HandshakeError::OutOfTurn),
+            Received { message: ToWorker::Load(_) | ToWorker::Settle, .. } => {
+                return Err(HandshakeError::OutOfTurn);
+            }
         }
     }
 }
@@ -76,16 +93,22 @@ fn load<E: Engine>(settings: &LoadModel, fds: Vec<OwnedFd>) -> Result<E, Handsha
 }
 
 /// Runs the model once on zeros.
-fn probe<E: Engine>(engine: &mut E, asked: &Probe) -> Result<FromWorker, HandshakeError> {
+fn probe<E: Engine>(
+    engine: &mut E,
+    asked: &Probe,
+    batching: bool,
+) -> Result<FromWorker, HandshakeError> {
     let refused = |error: &dyn Display| refusal(Stage::Probe, error);
-    let rows = asked.inputs.first().and_then(|meta| meta.shape.dims().first()).copied();
+    let first = asked.inputs.first().filter(|_| batching);
+    let rows = first.and_then(|meta| meta.shape.dims().first()).copied();
     let rows = u32::try_from(rows.unwrap_or(1)).map_err(|error| refused(&error))?;
     let zeros: Vec<_> = asked.inputs.iter().map(zeros).collect::<Result<_, _>>()?;
     let inputs: Vec<_> = std::iter::zip(&asked.inputs, &zeros)
         .map(|(meta, zeros)| InputView { meta: *meta, bytes: zeros.bytes() })
         .collect();
     let mut measure = Measure::default();
-    rows_first::run(engine, &inputs, rows, &mut measure).map_err(|error| refused(&error))?;
+    let batch = BatchView { rows, inputs: &inputs, arguments: Arguments::in_order() };
+    rows_first::run(engine, &batch, batching, &mut measure).map_err(|error| refused(&error))?;
     let (outputs, bytes) = measure.into_parts();
     Ok(FromWorker::Probed { outputs, bytes })
 }

@@ -6,7 +6,7 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 
-use forge_ipc::{FailureKind, FrameFull, InputView, LoadModel, OutputSink, Signature};
+use forge_ipc::{BatchView, FailureKind, FrameFull, LoadModel, OutputSink, Signature, TensorMeta};
 
 /// One loaded model, run by one thread.
 pub trait Engine: Sized {
@@ -24,18 +24,36 @@ pub trait Engine: Sized {
     /// What the file tells about the model's arguments.
     fn signature(&self) -> &Signature;
 
-    /// Runs one batch: each input is contiguous `[rows, …]`, and so must each output be. Every
-    /// output is asked from `out` in turn and filled whole; then their structure is told, once.
+    /// Runs one batch: each input is contiguous `[rows, …]`, and so must each output be; without
+    /// batching they are what a request sent and gets. Every output is asked from `out` in turn and
+    /// filled whole; then their structure is told, once.
     ///
     /// # Errors
     ///
     /// Any variant but [`EngineError::Load`]; what was written to `out` is then forgotten.
-    fn run(
-        &mut self,
-        inputs: &[InputView<'_>],
-        rows: u32,
-        out: &mut dyn OutputSink,
-    ) -> Result<(), EngineError>;
+    fn run(&mut self, batch: &BatchView<'_>, out: &mut dyn OutputSink) -> Result<(), EngineError>;
+
+    /// Finds the setting in which such batches run fastest with the same outputs, and keeps it.
+    /// Returns what that is, for the log.
+    fn optimize(&mut self, _batches: &[Vec<TensorMeta>]) -> Result<String, EngineError> {
+        Ok("as it is".to_owned())
+    }
+
+    /// Remembers the state that runs may change, so that [`Engine::restore`] can put it back.
+    fn remember(&mut self) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    /// Puts the remembered state back; the names of what had changed. Nothing was where nothing is
+    /// remembered.
+    fn restore(&mut self) -> Result<Vec<String>, EngineError> {
+        Ok(Vec::new())
+    }
+
+    /// Forgets the remembered state, which takes memory.
+    fn forget(&mut self) -> Result<(), EngineError> {
+        Ok(())
+    }
 }
 
 /// What `forge --version` and the first control message say about an engine.

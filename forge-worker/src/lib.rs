@@ -1,8 +1,8 @@
 //! One process that serves one version of one model: the loop, without any tensor library.
 //!
 //! A worker is told everything over its control socket, which is its fd 0, and in this order: load
-//! this file, run these shapes once, attach these regions. From then on batches come through the
-//! rings, and the socket carries nothing but the order to retire. Reading order: [`run()`] (the life
+//! this file, rehearse and probe these shapes, attach these regions. From then on batches come through the
+//! rings, and the socket carries nothing but the orders to settle after warming and to retire. Reading order: [`run()`] (the life
 //! of the process), `control` (the talk before the rings), `serve` (the loop), [`Engine`] (what a
 //! tensor library has to offer).
 //!
@@ -13,15 +13,21 @@
 
 mod affinity;
 mod buffer;
+mod collected;
 mod control;
 mod engine;
 mod log;
 mod measure;
 mod parent_watch;
 mod process;
+mod rehearse;
 mod rows_first;
 mod run;
+mod sample;
 mod serve;
 
+pub use collected::{Collected, Difference, difference};
 pub use engine::{Description, Engine, EngineError, ModelFile};
+pub use log::say;
 pub use run::run;
+pub use sample::Sample;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::Write;
 
 /// Writes one line to stderr.
-pub(crate) fn say(line: impl fmt::Display) {
+pub fn say(line: impl fmt::Display) {
     // `eprintln!` would panic once the router no longer reads the pipe, and there is nobody else to
     // tell.
     let _ = writeln!(std::io::stderr(), "{line}");

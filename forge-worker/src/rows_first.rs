@@ -1,23 +1,27 @@
 //! Runs an engine and refuses outputs whose first dimension is not the rows of the batch, because
 //! nobody could tell which part of them belongs to which request.
 
-use forge_ipc::{FrameFull, InputView, OutputSink, Shape, Structure, TensorMeta};
+use forge_ipc::{BatchView, FrameFull, OutputSink, Shape, Structure, TensorMeta};
 
 use crate::{Engine, EngineError};
 
-/// [`Engine::run`], with each output's first dimension compared with `rows`.
+/// [`Engine::run`], with each output's first dimension compared with the rows where `batching`.
 pub(crate) fn run<E: Engine>(
     engine: &mut E,
-    inputs: &[InputView<'_>],
-    rows: u32,
+    batch: &BatchView<'_>,
+    batching: bool,
     out: &mut dyn OutputSink,
 ) -> Result<(), EngineError> {
-    let mut checked = RowsFirst { out, rows: u64::from(rows), outputs: 0, offender: None };
-    engine.run(inputs, rows, &mut checked)?;
+    if !batching {
+        return engine.run(batch, out);
+    }
+    let mut checked = RowsFirst { out, rows: u64::from(batch.rows), outputs: 0, offender: None };
+    engine.run(batch, &mut checked)?;
     match checked.offender {
         None => Ok(()),
         Some((output, shape)) => Err(EngineError::OutputShape(format!(
-            "output {output} has shape {shape}, expected rows first"
+            "output {output} has shape {shape} for {} rows, expected rows first",
+            batch.rows
         ))),
     }
 }

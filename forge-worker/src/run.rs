@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use forge_ipc::{ControlSocket, FromWorker};
 
-use crate::control::{self, HandshakeError};
+use crate::control::{self, HandshakeError, Prepared};
 use crate::log::say;
 use crate::{Engine, parent_watch, process, serve};
 
@@ -57,12 +57,12 @@ fn prepare_process() -> std::io::Result<ControlSocket> {
 }
 
 fn serve_until_retired<E: Engine>(control: &ControlSocket) -> ExitCode {
-    let (mut engine, mut ring) = match control::prepare::<E>(control) {
-        Ok(Some(ready)) => ready,
+    let Prepared { mut engine, mut ring, batching } = match control::prepare::<E>(control) {
+        Ok(Some(prepared)) => prepared,
         Ok(None) => return ExitCode::SUCCESS,
         Err(error) => return refused(control, error),
     };
-    match serve::serve(&mut engine, &mut ring, control) {
+    match serve::serve(&mut engine, &mut ring, control, batching) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => broken(&error),
     }

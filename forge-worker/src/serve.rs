@@ -4,12 +4,12 @@ use std::os::fd::AsFd;
 use std::time::Instant;
 
 use forge_ipc::{
-    ControlError, ControlSocket, PeerViolation, Received, Request, ToWorker, WorkerEnd,
+    ControlError, ControlSocket, FromWorker, PeerViolation, Received, Request, ToWorker, WorkerEnd,
 };
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::{Engine, rows_first};
+use crate::{Engine, EngineError, rows_first};
 
 /// No wait is longer, so a lost wake-up costs a batch this much and not its deadline.
 const LONGEST_WAIT_MILLIS: u16 = 1000;
@@ -19,17 +19,18 @@ pub(crate) fn serve<E: Engine>(
     engine: &mut E,
     ring: &mut WorkerEnd,
     control: &ControlSocket,
+    batching: bool,
 ) -> Result<(), ServeError> {
     let mut retiring = false;
     loop {
         while let Some(request) = ring.next_request()? {
-            answer(engine, request);
+            answer(engine, request, batching);
         }
         if retiring {
             return Ok(());
         }
         match wait(ring, control)? {
-            WokenBy::Control => retiring = told_to_retire(control)?,
+            WokenBy::Control => retiring = obey(engine, control)?,
             WokenBy::Doorbell => {}
             WokenBy::TimeOut => {
                 if ring.next_request()?.is_some() {
@@ -55,14 +56,16 @@ pub(crate) enum ServeError {
     /// The operating system.
     #[error("cannot wait for the router: {0}")]
     Poll(#[from] Errno),
+    /// The engine: without its state put back it would serve what warming left behind.
+    #[error("cannot put the model's state back: {0}")]
+    Settle(#[from] EngineError),
 }
 
 /// Runs one batch and publishes what came of it; the time told is that of the engine alone.
-fn answer<E: Engine>(engine: &mut E, mut request: Request<'_>) {
-    let rows = request.rows();
-    let (inputs, mut frame) = request.start();
+fn answer<E: Engine>(engine: &mut E, mut request: Request<'_>, batching: bool) {
+    let (batch, mut frame) = request.start();
     let begun = Instant::now();
-    let outcome = rows_first::run(engine, inputs, rows, &mut frame);
+    let outcome = rows_first::run(engine, &batch, batching, &mut frame);
     let nanos = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
     match outcome {
         Ok(()) => request.finish(nanos),
@@ -103,10 +106,16 @@ fn wait(ring: &WorkerEnd, control: &ControlSocket) -> Result<WokenBy, ServeError
     }
 }
 
-/// The only message there is once the rings are attached.
-fn told_to_retire(control: &ControlSocket) -> Result<bool, ServeError> {
+/// The messages there are once the rings are attached; `true` for the one to retire.
+fn obey<E: Engine>(engine: &mut E, control: &ControlSocket) -> Result<bool, ServeError> {
     match control.receive()? {
         Received { message: ToWorker::Retire, .. } => Ok(true),
+        Received { message: ToWorker::Settle, .. } => {
+            let changed = engine.restore()?;
+            engine.forget()?;
+            control.send(&FromWorker::Settled { changed }, &[])?;
+            Ok(false)
+        }
         _ => Err(ServeError::OutOfTurn),
     }
 }

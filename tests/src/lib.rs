@@ -21,6 +21,7 @@
 mod browser;
 mod captured;
 mod command;
+mod documented;
 mod forge;
 mod http;
 mod process;
@@ -33,6 +34,7 @@ mod waiting;
 pub use browser::Browser;
 pub use captured::Captured;
 pub use command::{Finished, finish, forge};
+pub use documented::{DocumentedRequest, curl_is_installed};
 pub use forge::{Ended, Forge};
 pub use http::{Connection, Response};
 pub use nix::sys::signal::Signal;

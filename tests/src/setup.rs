@@ -1,7 +1,7 @@
 //! What a Forge is to be before it starts.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -42,10 +42,15 @@ impl Setup {
         }
     }
 
-    /// One of the configs that come with Forge, on a free port.
-    pub fn of_config(name: &str) -> Self {
-        let files = vec![checkout().join("configs").join(name)];
+    /// One of the configs that come with Forge, by its path in the checkout, on a free port.
+    pub fn of_config(path: &str) -> Self {
+        let files = vec![checkout().join(path)];
         Self { files, ..Self::new() }.argument("--port=0")
+    }
+
+    /// A config of real models that stands in a file, on a free port.
+    pub fn of_written_config(path: &Path) -> Self {
+        Self { files: vec![path.to_owned()], ..Self::new() }.argument("--port=0")
     }
 
     /// Of real models on the command line, without a config.

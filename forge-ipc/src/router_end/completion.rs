@@ -113,7 +113,7 @@ impl RouterEnd {
             0 => Structure::of_plain(outputs.len()),
             length => Structure::decode(self.copy_out(frames.text(slot), u64::from(length)))?,
         };
-        let (leaves, tensors) = (structure.leaves(), outputs.len());
+        let (leaves, tensors) = (structure.tensors(), outputs.len());
         if leaves != tensors {
             return Err(PeerViolation::WrongLeaves { leaves, tensors });
         }

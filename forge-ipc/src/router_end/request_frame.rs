@@ -6,7 +6,7 @@ use crate::doorbell;
 use crate::layout::Frames;
 use crate::placement::Placement;
 use crate::router_end::{InFlight, RouterEnd};
-use crate::{BatchId, FrameFull, TensorMeta};
+use crate::{BatchId, FrameFull, MAX_TEXT, TensorMeta};
 
 /// A tensor of the request frame that handed it out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,7 @@ pub struct RequestFrame<'a> {
     slot: u32,
     batch: BatchId,
     rows: u32,
+    text: u32,
 }
 
 impl<'a> RequestFrame<'a> {
@@ -29,7 +30,7 @@ impl<'a> RequestFrame<'a> {
         end.placed.clear();
         let frames = Frames::requests(&end.geometry);
         let placement = Placement::new(frames.payload_bytes());
-        Self { end, frames, placement, slot, batch, rows }
+        Self { end, frames, placement, slot, batch, rows, text: 0 }
     }
 
     /// Reserves room for the next tensor of the batch. Its bytes are those of an earlier batch
@@ -57,12 +58,25 @@ impl<'a> RequestFrame<'a> {
         Ok(())
     }
 
+    /// Tells what each argument gets, as [`Arguments::encode`](crate::Arguments::encode) wrote it.
+    /// Left out, the tensors are for the tensor arguments in their order.
+    pub fn arguments(&mut self, encoded: &[u8]) -> Result<(), FrameFull> {
+        let (needed, capacity) = (encoded.len() as u64, MAX_TEXT as u64);
+        if needed > capacity {
+            return Err(FrameFull { needed, capacity });
+        }
+        self.end.requests.copy_in(self.frames.text(self.slot), encoded);
+        // At most `MAX_TEXT`.
+        self.text = encoded.len() as u32;
+        Ok(())
+    }
+
     /// Hands the frame to the worker, and wakes it if it sleeps.
     pub fn publish(self) {
-        let Self { end, frames, placement, slot, batch, rows } = self;
+        let Self { end, frames, placement, slot, batch, rows, text } = self;
         // At most `MAX_TENSORS`.
         let tensors = placement.tensors() as u32;
-        let header = Header { batch: batch.0, rows, tensors, ..Header::default() };
+        let header = Header { batch: batch.0, rows, tensors, text, ..Header::default() };
         end.requests.copy_in(frames.header(slot), &header.encode());
         end.in_flight[slot as usize] = InFlight { batch, rows };
         let index = end.cursor.publish();

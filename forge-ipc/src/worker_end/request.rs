@@ -5,7 +5,7 @@ use crate::descriptor::Header;
 use crate::doorbell;
 use crate::placement::Placement;
 use crate::worker_end::{RequestSide, ResponseFrame, ResponseSide};
-use crate::{BatchId, FailureKind, MAX_TEXT, TensorMeta};
+use crate::{Arguments, BatchId, FailureKind, MAX_TEXT, TensorMeta};
 
 /// One input of a batch, in shared memory.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,16 @@ pub struct InputView<'a> {
     pub bytes: &'a [u8],
 }
 
+/// What an engine runs.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchView<'a> {
+    pub rows: u32,
+    /// The tensors, in the order the router placed them.
+    pub inputs: &'a [InputView<'a>],
+    /// Which arguments they are for, and what the others get.
+    pub arguments: Arguments<'a>,
+}
+
 /// A batch that waits for its answer.
 ///
 /// Dropped without [`finish`](Self::finish) or [`fail`](Self::fail) it stays unanswered, and comes
@@ -26,6 +36,7 @@ pub struct InputView<'a> {
 pub struct Request<'a> {
     pub(super) header: Header,
     pub(super) inputs: Vec<InputView<'a>>,
+    pub(super) arguments: Arguments<'a>,
     pub(super) requests: &'a RequestSide,
     pub(super) responses: &'a mut ResponseSide,
     pub(super) placement: Placement,
@@ -49,16 +60,22 @@ impl Request<'_> {
         &self.inputs
     }
 
-    /// Marks the batch as started, so that it alone is suspect should this process die; returns its
-    /// inputs and an empty frame for its outputs. Both borrow the request, because answering it
-    /// hands their memory back.
-    pub fn start(&mut self) -> (&[InputView<'_>], ResponseFrame<'_>) {
+    /// What its arguments get.
+    pub fn arguments(&self) -> Arguments<'_> {
+        self.arguments
+    }
+
+    /// Marks the batch as started, so that it alone is suspect should this process die; returns
+    /// what is to run and an empty frame for its outputs. Both borrow the request, because answering
+    /// it hands their memory back.
+    pub fn start(&mut self) -> (BatchView<'_>, ResponseFrame<'_>) {
         self.mark_started();
         self.placement = Placement::new(self.responses.frames.payload_bytes());
         self.leaves = None;
         self.header.text = 0;
-        let Self { header, inputs, responses, placement, leaves, .. } = self;
-        (inputs, ResponseFrame { responses, placement, leaves, text: &mut header.text })
+        let Self { header, inputs, arguments, responses, placement, leaves, .. } = self;
+        let batch = BatchView { rows: header.rows, inputs, arguments: *arguments };
+        (batch, ResponseFrame { responses, placement, leaves, text: &mut header.text })
     }
 
     /// Publishes the outputs, and wakes the router if it sleeps. `compute_nanos`: how long they

@@ -48,7 +48,7 @@ impl OutputSink for ResponseFrame<'_> {
         // lie.
         Structure::decode(&encoded).map_err(|_| FrameFull { needed: u64::MAX, capacity })?;
         *self.text = self.responses.write_text(&encoded);
-        *self.leaves = Some(structure.leaves());
+        *self.leaves = Some(structure.tensors());
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! Which rows run together: the policy, free of clocks, tasks and I/O.
 
+mod group;
 mod queue;
 
+pub use group::Group;
 pub use queue::{Batch, Entry, Queue, Ticket, Timing, rows_that_fit};

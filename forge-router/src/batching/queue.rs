@@ -1,6 +1,7 @@
 //! The requests of one version that wait for a worker, and how a batch is cut from them.
 //!
-//! Requests whose inputs agree in dtype and shape form a **group**; only they can share a batch.
+//! Requests whose tensors agree in dtype and shape, and whose other arguments are equal, form a
+//! **group**; only they can share a batch.
 //! *Reserve, then cut*: the caller cuts only when a worker has room, so an idle model answers at
 //! once and batches grow with load, without a timer. With a window, a group that is not full waits
 //! until the window since its **first** request has passed.
@@ -14,9 +15,9 @@
 //! tickets only grow, so each group is sorted.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Group;
 use crate::tensor::{TensorMeta, batch_bytes};
 
 /// The place of a request in the queue; later requests have larger ones.
@@ -37,11 +38,10 @@ pub struct Entry<T> {
     pub item: T,
 }
 
-/// Requests that run together: at least one, all of the same dtypes and row shapes.
+/// Requests that run together: at least one, all of the same group.
 #[derive(Debug)]
 pub struct Batch<T> {
-    /// What one row of each input is.
-    pub key: Arc<[TensorMeta]>,
+    pub group: Group,
     pub rows: u32,
     pub entries: Vec<Entry<T>>,
 }
@@ -60,12 +60,12 @@ pub struct Queue<T> {
     max_rows: u32,
     window: Duration,
     next_ticket: Ticket,
-    groups: HashMap<Arc<[TensorMeta]>, Group<T>>,
-    by_age: BTreeMap<Ticket, Arc<[TensorMeta]>>,
+    groups: HashMap<Group, Waiting<T>>,
+    by_age: BTreeMap<Ticket, Group>,
 }
 
 #[derive(Debug)]
-struct Group<T> {
+struct Waiting<T> {
     /// The most rows of this shape that a frame and `max_batch_size` allow.
     rows_limit: u32,
     rows: u64,
@@ -96,9 +96,9 @@ impl<T> Queue<T> {
         Self { max_rows, window, next_ticket: 0, groups: HashMap::new(), by_age: BTreeMap::new() }
     }
 
-    /// Adds a request whose rows are as `key` says. `rows_limit` is what [`rows_that_fit`] gave
-    /// for this key and is at least the request's rows.
-    pub fn push(&mut self, key: &Arc<[TensorMeta]>, rows_limit: u32, entry: Entry<T>) -> Ticket {
+    /// Adds a request of this group. `rows_limit` is what [`rows_that_fit`] gave
+    /// for its row and is at least the request's rows.
+    pub fn push(&mut self, key: &Group, rows_limit: u32, entry: Entry<T>) -> Ticket {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         if let Some(group) = self.groups.get_mut(key) {
@@ -106,18 +106,18 @@ impl<T> Queue<T> {
             group.waiting.push_back((ticket, entry));
             return ticket;
         }
-        self.by_age.insert(ticket, Arc::clone(key));
-        let group = Group {
+        self.by_age.insert(ticket, key.clone());
+        let group = Waiting {
             rows_limit: rows_limit.min(self.max_rows),
             rows: u64::from(entry.rows),
             waiting: VecDeque::from([(ticket, entry)]),
         };
-        self.groups.insert(Arc::clone(key), group);
+        self.groups.insert(key.clone(), group);
         ticket
     }
 
     /// Takes a request back, because nobody waits for it any more; `None` once it was cut.
-    pub fn remove(&mut self, key: &[TensorMeta], ticket: Ticket) -> Option<Entry<T>> {
+    pub fn remove(&mut self, key: &Group, ticket: Ticket) -> Option<Entry<T>> {
         let (key, mut group) = self.groups.remove_entry(key)?;
         let oldest = group.oldest();
         let place = group.waiting.binary_search_by_key(&ticket, |(held, _)| *held);
@@ -136,9 +136,9 @@ impl<T> Queue<T> {
             let Some((key, mut group)) = self.groups.remove_entry(&key) else { break };
             let oldest = group.oldest();
             let (entries, rows) = group.take(now, &mut expired);
-            self.put_back(Arc::clone(&key), group, oldest);
+            self.put_back(key.clone(), group, oldest);
             if !entries.is_empty() {
-                return Cut { batch: Some(Batch { key, rows, entries }), expired };
+                return Cut { batch: Some(Batch { group: key, rows, entries }), expired };
             }
         }
         Cut { batch: None, expired }
@@ -162,24 +162,24 @@ impl<T> Queue<T> {
 
     /// The group to cut from. Groups are looked at from the oldest; the window is the same for
     /// all, so once one is too young only a full one can be ripe.
-    fn ripe(&self, now: Instant) -> Option<Arc<[TensorMeta]>> {
+    fn ripe(&self, now: Instant) -> Option<Group> {
         self.by_age.values().find_map(|key| {
             let group = self.groups.get(key)?;
             let waited = now.saturating_duration_since(group.first_arrival()?);
             let is_full = group.rows >= u64::from(group.rows_limit);
-            (waited >= self.window || is_full).then(|| Arc::clone(key))
+            (waited >= self.window || is_full).then(|| key.clone())
         })
     }
 
     /// Restores the invariants after `group` lost requests; `was_oldest` is its first ticket then.
-    fn put_back(&mut self, key: Arc<[TensorMeta]>, group: Group<T>, was_oldest: Option<Ticket>) {
+    fn put_back(&mut self, key: Group, group: Waiting<T>, was_oldest: Option<Ticket>) {
         let oldest = group.oldest();
         if oldest != was_oldest {
             if let Some(ticket) = was_oldest {
                 self.by_age.remove(&ticket);
             }
             if let Some(ticket) = oldest {
-                self.by_age.insert(ticket, Arc::clone(&key));
+                self.by_age.insert(ticket, key.clone());
             }
         }
         if oldest.is_some() {
@@ -188,7 +188,7 @@ impl<T> Queue<T> {
     }
 }
 
-impl<T> Group<T> {
+impl<T> Waiting<T> {
     fn oldest(&self) -> Option<Ticket> {
         self.waiting.front().map(|(ticket, _)| *ticket)
     }

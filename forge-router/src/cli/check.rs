@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::arguments::Check;
-use super::exit;
+use super::{exit, python_program};
 use crate::config::{self, Overrides};
 use crate::system;
 
@@ -16,7 +16,11 @@ pub fn run(arguments: &Check) -> ExitCode {
             exit::USAGE,
         );
     }
-    match config::load(&arguments.config, &Overrides::default(), &system::machine()) {
+    let machine = system::machine();
+    if python_program::is_python(&arguments.config) {
+        return python_program::refuse(&arguments.config, &machine);
+    }
+    match config::load(&arguments.config, &Overrides::default(), &machine) {
         Ok(config) => exit::print(&config::report(&config, system::memory::available())),
         Err(errors) => exit::fail(&errors, exit::CONFIG),
     }

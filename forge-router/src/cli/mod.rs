@@ -3,6 +3,7 @@
 mod arguments;
 mod check;
 mod exit;
+mod python_program;
 mod serve;
 mod version;
 

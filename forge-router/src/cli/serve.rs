@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::arguments::Serve;
-use super::{DEFAULT_CONFIG, exit};
+use super::{DEFAULT_CONFIG, exit, python_program};
 use crate::config::{self, Config, Machine, Overrides};
 use crate::{logging, runtime, serve, system, worker_binary};
 
@@ -15,6 +15,11 @@ pub fn run(arguments: Serve) -> ExitCode {
         Ok(log) => log,
         Err(error) => return exit::fail(&error, exit::FAILED),
     };
+    if let [file] = arguments.files.as_slice()
+        && python_program::is_python(file)
+    {
+        return python_program::refuse(file, &system::machine());
+    }
     let Some(source) = source(arguments.files) else {
         let usage = format!(
             "forge: nothing to serve: name a config or model files, or put a {DEFAULT_CONFIG} here\n\
@@ -22,8 +27,8 @@ pub fn run(arguments: Serve) -> ExitCode {
         );
         return exit::say(&usage, exit::USAGE);
     };
-    let overrides = Overrides { host: arguments.host, port: arguments.port };
     let machine = system::machine();
+    let overrides = Overrides { host: arguments.host, port: arguments.port };
     let config = match read(&source, &overrides, &machine) {
         Ok(config) => config,
         Err(errors) => return exit::fail(&errors, exit::CONFIG),

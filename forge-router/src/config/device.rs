@@ -27,6 +27,10 @@ pub(super) enum NoDevice {
 }
 
 impl Device {
+    pub fn is_gpu(self) -> bool {
+        matches!(self, Self::Cuda(_))
+    }
+
     pub(super) fn parse(text: &str) -> Result<Self, NoDevice> {
         let index = |digits: &str| {
             let is_number = digits.len() <= 3 && digits.bytes().all(|byte| byte.is_ascii_digit());

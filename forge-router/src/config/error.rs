@@ -100,6 +100,10 @@ impl Problems {
         ConfigErrors::Invalid { origin, problems: self.0.into_inner() }
     }
 
+    pub(super) fn into_first(self) -> Option<Problem> {
+        self.0.into_inner().into_iter().next()
+    }
+
     fn add(&self, problem: Problem) {
         self.0.borrow_mut().push(problem);
     }

@@ -3,7 +3,10 @@
 //! A worker has two regions of [`FRAMES_PER_WORKER`] frames, one for requests and one for answers.
 //! A request frame holds a full batch where every input is declared without free dimensions; what
 //! an answer takes then is only known once the model is loaded and has been run. Otherwise both
-//! hold `frame_bytes`.
+//! hold `frame_bytes`. Where that key is given, no frame holds less; nor do the answers of a model
+//! without batching, whose outputs often vary in size.
+
+use std::num::NonZeroU64;
 
 use forge_ipc::{Geometry, MAX_PAYLOAD};
 
@@ -16,6 +19,9 @@ pub(super) const MOST_FRAME_BYTES: u64 = MAX_PAYLOAD;
 
 /// One frame runs, the next one waits behind it.
 pub const FRAMES_PER_WORKER: u32 = 2;
+
+/// `frame_bytes` where it is needed and not given: 8 MiB.
+const DEFAULT_FRAME_BYTES: u64 = 8 << 20;
 
 /// The regions of one model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,13 +47,10 @@ pub enum ResponsePayload {
 /// What the regions of the model will be.
 pub fn memory_plan(model: &ModelConfig) -> RegionPlan {
     let request_payload = aligned(request_payload(model));
+    let known_response = aligned(least_response_payload(model));
     let response_payload = match declared_row(model) {
         Some(_) => ResponsePayload::LearnedByLoading,
-        None => ResponsePayload::Known(request_payload),
-    };
-    let known_response = match response_payload {
-        ResponsePayload::Known(bytes) => bytes,
-        ResponsePayload::LearnedByLoading => 0,
+        None => ResponsePayload::Known(known_response),
     };
     let frames = FRAMES_PER_WORKER;
     let geometry = Geometry { frames, request_payload, response_payload: known_response };
@@ -74,10 +77,10 @@ pub(super) fn check_frames(model: &ModelConfig) -> Result<(), String> {
         .iter()
         .try_fold(0u64, |sum, input| sum.checked_add(aligned(input.least_row_bytes()?)));
     match least {
-        Some(bytes) if bytes <= model.frame_bytes.get() => Ok(()),
+        Some(bytes) if bytes <= frame_bytes(model) => Ok(()),
         Some(bytes) => Err(format!(
             "one row takes at least {bytes} bytes, more than frame_bytes ({})",
-            model.frame_bytes
+            frame_bytes(model)
         )),
         None => Err("one row takes more bytes than can be counted".to_owned()),
     }
@@ -94,6 +97,20 @@ fn declared_row(model: &ModelConfig) -> Option<Vec<TensorMeta>> {
 /// Bytes of tensors one request frame holds: a full batch where every dimension is declared, else
 /// `frame_bytes`. Saturates where a batch has more bytes than can be counted.
 pub fn request_payload(model: &ModelConfig) -> u64 {
-    let Some(row) = declared_row(model) else { return model.frame_bytes.get() };
-    batch_bytes(&row, model.max_batch_size.get()).unwrap_or(u64::MAX)
+    let Some(row) = declared_row(model) else { return frame_bytes(model) };
+    let batch = batch_bytes(&row, model.max_batch_size.get()).unwrap_or(u64::MAX);
+    batch.max(model.frame_bytes.map_or(0, NonZeroU64::get))
+}
+
+/// The least bytes of tensors one response frame holds; more where running the model shows that it
+/// returns more.
+pub fn least_response_payload(model: &ModelConfig) -> u64 {
+    match declared_row(model) {
+        Some(_) if model.batching => model.frame_bytes.map_or(0, NonZeroU64::get),
+        _ => frame_bytes(model),
+    }
+}
+
+fn frame_bytes(model: &ModelConfig) -> u64 {
+    model.frame_bytes.map_or(DEFAULT_FRAME_BYTES, NonZeroU64::get)
 }

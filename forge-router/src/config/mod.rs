@@ -30,9 +30,9 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 pub use check::report;
-pub use error::ConfigErrors;
+pub use error::{ConfigErrors, Problem};
 pub use inputs::DeclaredInput;
-pub use memory::{FRAMES_PER_WORKER, request_payload};
+pub use memory::{FRAMES_PER_WORKER, least_response_payload, request_payload};
 pub use model::ModelConfig;
 pub use name::ModelName;
 pub use server::ServerConfig;
@@ -95,6 +95,11 @@ pub fn for_models(
             problems.conflict(&key, "a config file stands alone, without other files");
             continue;
         }
+        if path.extension().is_some_and(|extension| extension == "py") {
+            let advice = "a Python program is no model; name it alone to be told how to export its";
+            problems.conflict(&key, advice);
+            continue;
+        }
         let Some(name) = name_of_file(path, &key, &problems) else { continue };
         if !names.insert(name.clone()) {
             problems.conflict(&key, format!("another model file is named {name}, too"));
@@ -112,6 +117,14 @@ pub fn for_models(
         return Ok(Config { server, models });
     }
     Err(problems.into_errors("model files".to_owned()))
+}
+
+/// Whether a model could be served with these settings, which are all but its `path`; else the
+/// first thing that is wrong.
+pub fn check_settings(name: ModelName, settings: Table, machine: &Machine) -> Result<(), Problem> {
+    let problems = Problems::default();
+    model::check_settings(Section::new("", settings, &problems), name, machine);
+    problems.into_first().map_or(Ok(()), Err)
 }
 
 fn read_models(

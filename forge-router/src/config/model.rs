@@ -4,7 +4,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use toml::Table;
+use toml::{Table, Value};
 
 use super::error::Problems;
 use super::inputs::{self, DeclaredInput};
@@ -16,7 +16,6 @@ use super::workers::{self, Machine, WorkerConfig};
 
 const MAX_BATCH_SIZE: NonZeroU32 = NonZeroU32::new(32).unwrap();
 const MAX_QUEUE_DEPTH: NonZeroU64 = NonZeroU64::new(256).unwrap();
-const FRAME_BYTES: NonZeroU64 = NonZeroU64::new(8 << 20).unwrap();
 const REQUEST_TIMEOUT_S: f64 = 30.0;
 const BATCH_TIMEOUT_S: f64 = 60.0;
 const LOAD_TIMEOUT_S: f64 = 300.0;
@@ -44,8 +43,14 @@ pub struct ModelConfig {
     pub load_timeout: Duration,
     /// Whether the server as a whole is not ready while this model is not.
     pub required: bool,
-    /// Payload of a frame where the inputs leave its size open.
-    pub frame_bytes: NonZeroU64,
+    /// The least payload of a frame, where the operator says it.
+    pub frame_bytes: Option<NonZeroU64>,
+    /// Whether requests run together, as rows of a batch; else each runs alone, as it came.
+    pub batching: bool,
+    /// Whether a model whose rows depend on each other is refused.
+    pub check_batching: bool,
+    /// Whether workers look for a faster setting of the model.
+    pub optimize: bool,
     /// Empty where nothing is declared.
     pub inputs: Vec<DeclaredInput>,
     /// What each worker is to be; at least one.
@@ -72,6 +77,12 @@ pub(super) fn with_defaults(name: ModelName, file: PathBuf, machine: &Machine) -
     settings(&mut Section::new("", Table::new(), &problems), name, file, machine)
 }
 
+/// Reads the table of a model that has no file, for what is wrong with it.
+pub(super) fn check_settings(mut section: Section<'_>, name: ModelName, machine: &Machine) {
+    settings(&mut section, name, PathBuf::new(), machine);
+    section.finish();
+}
+
 fn path(section: &mut Section<'_>, place: Place<'_>) -> Option<PathBuf> {
     let key = section.key("path");
     let Some(given) = section.text("path", "the path of a TorchScript file") else {
@@ -89,13 +100,12 @@ fn settings(
     path: PathBuf,
     machine: &Machine,
 ) -> ModelConfig {
+    let batching = section.flag("batching", true);
     let config = ModelConfig {
         name,
         path,
         batch_window: section.milliseconds("batch_window_ms", 0.0..=MINUTE_MS, 0.0),
-        max_batch_size: section
-            .size("max_batch_size", MOST_ROWS, " of rows")
-            .unwrap_or(MAX_BATCH_SIZE),
+        max_batch_size: max_batch_size(section, batching),
         max_queue_depth: section
             .size("max_queue_depth", MOST_REQUESTS, " of requests")
             .unwrap_or(MAX_QUEUE_DEPTH),
@@ -103,14 +113,36 @@ fn settings(
         batch_timeout: section.seconds("batch_timeout_s", 0.001..=DAY_S, BATCH_TIMEOUT_S),
         load_timeout: section.seconds("load_timeout_s", 0.001..=DAY_S, LOAD_TIMEOUT_S),
         required: section.flag("required", false),
-        frame_bytes: section
-            .size("frame_bytes", memory::MOST_FRAME_BYTES, " of bytes")
-            .unwrap_or(FRAME_BYTES),
+        frame_bytes: section.size("frame_bytes", memory::MOST_FRAME_BYTES, " of bytes"),
+        batching,
+        check_batching: section.flag("check_batching", true),
+        optimize: optimize(section),
         inputs: inputs::read(section),
         workers: workers::read(section, machine),
     };
     check_together(section, &config);
     config
+}
+
+fn max_batch_size(section: &mut Section<'_>, batching: bool) -> NonZeroU32 {
+    let given = section.size("max_batch_size", MOST_ROWS, " of rows");
+    if batching {
+        return given.unwrap_or(MAX_BATCH_SIZE);
+    }
+    if given.is_some_and(|rows| rows != NonZeroU32::MIN) {
+        let cause = "batching = false runs each request alone: leave one of the two out";
+        section.problems().conflict(&section.key("max_batch_size"), cause);
+    }
+    NonZeroU32::MIN
+}
+
+fn optimize(section: &mut Section<'_>) -> bool {
+    let read = |value: &Value| match value.as_str()? {
+        "auto" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    };
+    section.optional("optimize", "\"auto\" or \"off\"", read).unwrap_or(true)
 }
 
 /// What no setting shows by itself.
@@ -124,6 +156,10 @@ fn check_together(section: &Section<'_>, config: &ModelConfig) {
             "{window:?} is not shorter than request_timeout_s ({timeout:?}): \
              a lone request would expire before it runs"
         );
+        problems.conflict(&section.key("batch_window_ms"), cause);
+    }
+    if !config.batching && !config.batch_window.is_zero() && section.is_sound(&["batching"]) {
+        let cause = "batching = false runs each request alone: there is nothing to wait for";
         problems.conflict(&section.key("batch_window_ms"), cause);
     }
     if section.is_sound(&["inputs", "max_batch_size", "frame_bytes"])

@@ -11,7 +11,7 @@ use super::failure::{Verdict, judge};
 use super::link::{Finished, WorkerLink, fail_all};
 use super::scatter::Scattered;
 use crate::metrics::ModelMetrics;
-use crate::model::{Pending, Version};
+use crate::model::{Example, Pending, Version};
 use crate::readable::await_readable;
 use crate::request::Answer;
 
@@ -110,6 +110,13 @@ fn settle(version: &Version, finished: Finished) {
             };
         }
     };
+    if let Some(Ok(first)) = scattered.first() {
+        version.answered(|| Example {
+            inputs: batch.group.clone(),
+            outputs: first.outputs.iter().map(|output| output.row).collect(),
+            structure: first.structure.clone(),
+        });
+    }
     for (entry, scattered) in batch.entries.into_iter().zip(scattered) {
         let Pending { inputs, reply, mut memory } = entry.item;
         memory.shrink(inputs.data.iter().map(Vec::len).sum());

@@ -39,9 +39,9 @@ pub fn judge<T>(batch: Batch<T>, kind: FailureKind, message: String, model: &str
 }
 
 fn halve<T>(batch: Batch<T>) -> [Batch<T>; 2] {
-    let Batch { key, rows: _, mut entries } = batch;
+    let Batch { group, rows: _, mut entries } = batch;
     let second = entries.split_off(entries.len() / 2);
-    [entries, second].map(|entries| Batch { key: key.clone(), rows: rows(&entries), entries })
+    [entries, second].map(|entries| Batch { group: group.clone(), rows: rows(&entries), entries })
 }
 
 fn rows<T>(entries: &[Entry<T>]) -> u32 {
@@ -53,13 +53,13 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::batching::Timing;
+    use crate::batching::{Group, Timing};
 
     fn batch(of: usize) -> Batch<usize> {
         let now = Instant::now();
         let timing = Timing { arrived: now, deadline: now };
         let entries = (0..of).map(|item| Entry { rows: 1, timing, item }).collect();
-        Batch { key: [].into(), rows: of as u32, entries }
+        Batch { group: Group::of_tensors([]), rows: of as u32, entries }
     }
 
     /// Runs the verdicts to their end with a model that fails when `culprit` is in the batch.

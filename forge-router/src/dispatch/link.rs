@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use forge_ipc::{BatchId, Outcome, PeerViolation, RouterEnd, TensorMeta};
 use tokio::sync::Notify;
 
-use super::scatter::{self, Scatter};
+use super::scatter::{self, Scatter, Taken};
 use crate::batching::Batch;
 use crate::model::{Pending, answer};
 use crate::request::RequestError;
@@ -17,6 +17,8 @@ use crate::request::RequestError;
 #[derive(Debug)]
 pub struct WorkerLink {
     frames: u32,
+    /// Whether the tensors of a batch are `[rows, …]`; else each batch is one request, as it came.
+    batching: bool,
     ring: Mutex<Ring>,
     /// Rung when the last batch in flight came back.
     idle: Notify,
@@ -58,7 +60,7 @@ pub struct Finished {
 }
 
 impl WorkerLink {
-    pub fn new(end: RouterEnd) -> Self {
+    pub fn new(end: RouterEnd, batching: bool) -> Self {
         let ring = Ring {
             end,
             next_batch: 1,
@@ -66,7 +68,8 @@ impl WorkerLink {
             last_completion: None,
             is_abandoned: false,
         };
-        Self { frames: ring.end.geometry().frames, ring: Mutex::new(ring), idle: Notify::new() }
+        let frames = ring.end.geometry().frames;
+        Self { frames, batching, ring: Mutex::new(ring), idle: Notify::new() }
     }
 
     /// How many batches may be in the ring: one runs, the others wait.
@@ -86,7 +89,7 @@ impl WorkerLink {
         if ring.is_abandoned {
             return Err(Refused::Gone(batch));
         }
-        match ring.write(&batch) {
+        match ring.write(&batch, self.batching) {
             Ok(id) => {
                 ring.in_flight.push_back(InFlight { id, submitted: now, batch });
                 Ok(())
@@ -100,7 +103,7 @@ impl WorkerLink {
         let mut ring = self.ring();
         let mut finished = Vec::new();
         let violation = loop {
-            match ring.collect_one(now) {
+            match ring.collect_one(now, self.batching) {
                 Ok(Some(next)) => finished.push(next),
                 Ok(None) => break None,
                 Err(violation) => break Some(violation),
@@ -156,14 +159,17 @@ impl WorkerLink {
 }
 
 impl Ring {
-    fn write(&mut self, batch: &Batch<Pending>) -> Result<BatchId, RequestError> {
+    fn write(&mut self, batch: &Batch<Pending>, batching: bool) -> Result<BatchId, RequestError> {
         let id = BatchId(self.next_batch);
         let unexpected = |what: &str| RequestError::Internal(what.to_owned());
         let Some(mut frame) = self.end.begin(id, batch.rows) else {
             return Err(unexpected("its ring has no free frame"));
         };
-        for (index, row) in batch.key.iter().enumerate() {
-            let shape = row.shape.with_rows(u64::from(batch.rows));
+        for (index, row) in batch.group.row.iter().enumerate() {
+            let shape = match batching {
+                true => row.shape.with_rows(u64::from(batch.rows)),
+                false => Some(row.shape),
+            };
             let Some(shape) = shape else {
                 return Err(unexpected("a batch of too many dimensions"));
             };
@@ -176,12 +182,19 @@ impl Ring {
                 offset += bytes.len() as u64;
             }
         }
+        if let Some(arguments) = &batch.group.arguments {
+            frame.arguments(arguments).map_err(|full| unexpected(&full.to_string()))?;
+        }
         frame.publish();
         self.next_batch += 1;
         Ok(id)
     }
 
-    fn collect_one(&mut self, now: Instant) -> Result<Option<Finished>, PeerViolation> {
+    fn collect_one(
+        &mut self,
+        now: Instant,
+        batching: bool,
+    ) -> Result<Option<Finished>, PeerViolation> {
         let Some(completion) = self.end.next_completion()? else { return Ok(None) };
         // `next_completion` has checked that this is the oldest batch in flight.
         let Some(mut oldest) = self.in_flight.pop_front() else { return Ok(None) };
@@ -189,7 +202,8 @@ impl Ring {
         let compute = Duration::from_nanos(completion.compute_nanos());
         let result = match completion.outcome() {
             Outcome::Done { outputs, structure } => {
-                scatter::scatter(&completion, outputs, structure, &mut oldest.batch)
+                let taken = Taken { completion: &completion, outputs, structure, batching };
+                scatter::scatter(&taken, &mut oldest.batch)
             }
             Outcome::Failed { kind, message } => Ok(Err((*kind, message.clone()))),
         };

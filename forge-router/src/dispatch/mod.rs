@@ -10,6 +10,7 @@ mod completions;
 mod failure;
 mod link;
 mod scatter;
+mod values;
 
 pub use completions::{serve, settle_completed};
 pub use link::{Refused, WorkerLink, fail_all};

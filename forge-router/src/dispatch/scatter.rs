@@ -2,6 +2,7 @@
 
 use forge_ipc::{Completion, FailureKind, PeerViolation, Structure, TensorMeta};
 
+use super::values;
 use crate::batching::{Batch, Entry};
 use crate::model::Pending;
 use crate::request::{Output, RequestError};
@@ -17,29 +18,51 @@ pub struct Scattered {
 /// whole.
 pub type Scatter = Result<Vec<Result<Scattered, RequestError>>, (FailureKind, String)>;
 
+/// An answer that the ring has checked.
+#[derive(Debug)]
+pub struct Taken<'a, 'c> {
+    pub completion: &'a Completion<'c>,
+    pub outputs: &'a [TensorMeta],
+    pub structure: &'a Structure,
+    /// Whether the outputs are `[rows, …]`; else they are one request's, as they are.
+    pub batching: bool,
+}
+
 /// Copies every request's rows out of the worker's region, after their memory was reserved beside
 /// that of the inputs. Outputs that are not `[rows, …]` are never sliced by guess; the worker checks
 /// that too, but its word is not taken for it.
 pub fn scatter(
-    completion: &Completion<'_>,
-    outputs: &[TensorMeta],
-    structure: &Structure,
+    taken: &Taken<'_, '_>,
     batch: &mut Batch<Pending>,
 ) -> Result<Scatter, PeerViolation> {
-    let mut leaves = Vec::with_capacity(outputs.len());
-    for (index, meta) in outputs.iter().enumerate() {
-        match Leaf::new(meta, batch.rows) {
+    let mut leaves = Vec::with_capacity(taken.outputs.len());
+    for (index, meta) in taken.outputs.iter().enumerate() {
+        let leaf = if taken.batching { Leaf::of_rows(meta, batch.rows) } else { Leaf::whole(meta) };
+        match leaf {
             Some(leaf) => leaves.push(leaf),
-            None => return Ok(Err((FailureKind::OutputShape, not_by_rows(index, meta)))),
+            None => {
+                let problem = not_by_rows(index, meta, batch.rows);
+                return Ok(Err((FailureKind::OutputShape, problem)));
+            }
         }
     }
+    let is_cut = taken.batching && values::has_items_per_row(taken.structure);
     let mut scattered = Vec::with_capacity(batch.entries.len());
     let mut first_row = 0;
     for entry in &mut batch.entries {
+        let structure = if is_cut {
+            let (first, count) = (first_row as usize, entry.rows as usize);
+            match values::of_rows(taken.structure, first, count, batch.rows as usize) {
+                Ok(own) => own,
+                Err(problem) => return Ok(Err((FailureKind::OutputShape, problem))),
+            }
+        } else {
+            taken.structure.clone()
+        };
         scattered.push(match reserve(&leaves, entry) {
             Ok(()) => {
-                let outputs = copy_rows(completion, &leaves, first_row, entry.rows)?;
-                Ok(Scattered { outputs, structure: structure.clone() })
+                let outputs = copy_rows(taken.completion, &leaves, first_row, entry.rows)?;
+                Ok(Scattered { outputs, structure })
             }
             Err(refused) => Err(refused),
         });
@@ -75,8 +98,8 @@ fn copy_rows(
 }
 
 /// The message for an output whose first dimension is not the rows.
-fn not_by_rows(index: usize, meta: &TensorMeta) -> String {
-    format!("output {index} has shape {}, expected rows first", meta.shape)
+fn not_by_rows(index: usize, meta: &TensorMeta, rows: u32) -> String {
+    format!("output {index} has shape {} for {rows} rows, expected rows first", meta.shape)
 }
 
 /// One output, as far as its rows are concerned. Its products cannot overflow: the ring has checked
@@ -87,11 +110,14 @@ struct Leaf {
 }
 
 impl Leaf {
-    fn new(meta: &TensorMeta, rows: u32) -> Option<Self> {
+    fn of_rows(meta: &TensorMeta, rows: u32) -> Option<Self> {
         if meta.shape.dims().first() != Some(&u64::from(rows)) {
             return None;
         }
-        let row = TensorMeta { dtype: meta.dtype, shape: meta.shape.row()? };
-        Some(Self { row, row_bytes: row.bytes()? })
+        Self::whole(&TensorMeta { dtype: meta.dtype, shape: meta.shape.row()? })
+    }
+
+    fn whole(meta: &TensorMeta) -> Option<Self> {
+        Some(Self { row: *meta, row_bytes: meta.bytes()? })
     }
 }

@@ -12,9 +12,9 @@ use super::reply::{self, Reply};
 use super::request_id::as_text;
 use crate::json::{self, DecodeError, Form};
 use crate::memory_budget::Reservation;
-use crate::model::{Interface, Model, NamedInput, Version};
+use crate::model::{GivenInput, Interface, Model, NamedInput, RowTensor, Version};
 use crate::request::{Answer, Inputs, Output, RequestError};
-use crate::tensor::{Dtype, TensorMeta};
+use crate::tensor::{ArgumentKind, Dtype, TensorMeta};
 
 /// Bodies and outputs larger than this take longer than the other requests should wait.
 const LARGE: usize = 256 * 1024;
@@ -75,12 +75,8 @@ fn decode_now(
         }
         error => HttpError::Decode(error),
     })?;
-    let name = |(name, tensor): (Option<String>, json::DecodedTensor)| NamedInput {
-        name,
-        row: TensorMeta { dtype: tensor.dtype, shape: tensor.shape },
-        data: tensor.data,
-    };
-    let inputs = interface.accept(decoded.inputs.into_iter().map(name).collect())?;
+    let named = |(name, input)| NamedInput { name, given: given(input) };
+    let inputs = interface.accept(decoded.inputs.into_iter().map(named).collect())?;
     drop(body);
     // The body and the decoder's reserve were held until here, so this only gives back.
     let held = memory.bytes();
@@ -88,10 +84,24 @@ fn decode_now(
     Ok(Decoded { inputs, form: decoded.form, memory })
 }
 
+fn given(input: json::DecodedInput) -> GivenInput {
+    let row = |tensor: json::DecodedTensor| RowTensor {
+        row: TensorMeta { dtype: tensor.dtype, shape: tensor.shape },
+        data: tensor.data,
+    };
+    match input {
+        json::DecodedInput::Tensor(tensor) => GivenInput::Tensor(row(tensor)),
+        json::DecodedInput::Tensors(list) => {
+            GivenInput::Tensors(list.into_iter().map(row).collect())
+        }
+        json::DecodedInput::Value(value) => GivenInput::Value(value),
+    }
+}
+
 fn encode_now(answer: Answer, head: &Head) -> Result<Counted, HttpError> {
     let Answer { outputs, structure, mut memory, .. } = answer;
     let text = |output: &Output| json::expected_text(output.row.dtype, output.data.len());
-    if !memory.grow(outputs.iter().map(text).sum()) {
+    if !memory.grow(outputs.iter().map(text).sum::<usize>()) {
         return Err(RequestError::MemoryFull { limit: memory.limit() }.into());
     }
     let mut body = Vec::new();
@@ -137,6 +147,12 @@ impl AsRef<[u8]> for Counted {
 struct Declared<'a>(&'a Interface);
 
 impl json::Declared for Declared<'_> {
+    fn argument(&self, name: &str) -> (ArgumentKind, bool) {
+        let input = self.0.input(name);
+        input
+            .map_or((ArgumentKind::Tensor, false), |input| (input.kind().clone(), input.optional()))
+    }
+
     fn dtype(&self, name: Option<&str>) -> Option<Dtype> {
         self.0.declared_dtype(name)
     }

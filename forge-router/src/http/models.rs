@@ -7,6 +7,7 @@ use super::error::HttpError;
 use super::reply::{self, Reply};
 use crate::json::write_string;
 use crate::model::{Model, Version};
+use crate::tensor::ArgumentKind;
 
 /// Every model by name, as the original listed them: `queue_depth` and `status`.
 pub fn list(app: &App) -> Reply {
@@ -78,10 +79,17 @@ fn write_summary(model: &Model, body: &mut Vec<u8>) {
 
 fn write_inputs(version: &Version, body: &mut Vec<u8>) {
     body.extend_from_slice(b",\"inputs\":[");
-    write_list(body, version.interface().declared(), |body, (name, declared)| {
+    write_list(body, version.interface().inputs().iter(), |body, input| {
         body.extend_from_slice(b"{\"name\":");
-        write_string(body, name);
-        match declared {
+        write_string(body, input.name());
+        body.extend_from_slice(b",\"type\":");
+        write_string(body, &input.type_name());
+        if let Some(default) = input.default() {
+            body.extend_from_slice(b",\"default\":");
+            write_string(body, default);
+        }
+        match input.declared() {
+            None if *input.kind() != ArgumentKind::Tensor => body.push(b'}'),
             None => body.extend_from_slice(b",\"dtype\":null,\"shape\":null}"),
             Some(declared) => {
                 body.extend_from_slice(b",\"dtype\":");

@@ -133,6 +133,11 @@ impl<'a> Text<'a> {
             let (limit, what) = (LONGEST_NAME, "bytes");
             return Err(DecodeError::TooMany { at: self.at, place, limit, what });
         }
+        self.unescaped()
+    }
+
+    /// What it says, however long it is.
+    pub(super) fn unescaped(&self) -> Result<Cow<'a, str>, DecodeError> {
         if !self.escaped {
             return Ok(Cow::Borrowed(self.raw));
         }

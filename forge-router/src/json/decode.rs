@@ -5,9 +5,11 @@ use std::fmt;
 use super::cursor::{Cursor, Text, kind_of};
 use super::error::DecodeError;
 use super::field::Field;
+use super::reshape::{read_shape, reshape};
 use super::skip::skip_value;
 use super::tensor::Label;
-use crate::tensor::{Dtype, MAX_TENSORS, Shape};
+use super::value::{read_value, take_null};
+use crate::tensor::{ArgumentKind, Dtype, MAX_TENSORS, Shape, Value};
 
 /// What a body is decoded with.
 pub struct DecodeOptions<'a> {
@@ -27,6 +29,9 @@ pub struct Limits {
 
 /// What the model's configuration says of its inputs.
 pub trait Declared {
+    /// What the argument `name` takes, and whether it may be null. What is unknown takes a tensor.
+    fn argument(&self, name: &str) -> (ArgumentKind, bool);
+
     /// The dtype of an input; `None` as the name is the one of `input`.
     fn dtype(&self, name: Option<&str>) -> Option<Dtype>;
 }
@@ -41,8 +46,16 @@ pub trait Budget {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decoded {
     /// In the body's order, each with its name if it has one.
-    pub inputs: Vec<(Option<String>, DecodedTensor)>,
+    pub inputs: Vec<(Option<String>, DecodedInput)>,
     pub form: Form,
+}
+
+/// What one input was given.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DecodedInput {
+    Tensor(DecodedTensor),
+    Tensors(Vec<DecodedTensor>),
+    Value(Value),
 }
 
 /// How the inputs were given, which is how the outputs are answered.
@@ -54,7 +67,7 @@ pub enum Form {
     Named,
 }
 
-/// One input.
+/// One tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DecodedTensor {
     pub dtype: Dtype,
@@ -70,7 +83,8 @@ impl Default for Limits {
     }
 }
 
-/// Reads `{"input": …, "dtype": …}` or `{"inputs": {name: … or {"data": …, "dtype": …}}}`.
+/// Reads `{"input": …, "dtype": …}` or `{"inputs": {name: …}}`, where a tensor is an array or
+/// `{"data": …, "dtype": …, "shape": …}`.
 ///
 /// Other members are checked to be JSON and ignored. A tensor's dtype is the given one, else the
 /// declared one, else float32.
@@ -103,7 +117,8 @@ pub fn decode(body: &[u8], mut options: DecodeOptions<'_>) -> Result<Decoded, De
     }
     let Some(inputs) = named else {
         let tensor = single.finish(body, &mut options)?.ok_or_else(missing_input)?;
-        return Ok(Decoded { inputs: vec![(None, tensor)], form: Form::Single });
+        let inputs = vec![(None, DecodedInput::Tensor(tensor))];
+        return Ok(Decoded { inputs, form: Form::Single });
     };
     if single.has_data() {
         return Err(DecodeError::Conflict("the body has both \"input\" and \"inputs\": give one"));
@@ -142,12 +157,12 @@ fn check_start(cursor: &mut Cursor<'_>) -> Result<(), DecodeError> {
     }
 }
 
-type NamedTensors = Vec<(Option<String>, DecodedTensor)>;
+type NamedInputs = Vec<(Option<String>, DecodedInput)>;
 
 fn read_inputs(
     cursor: &mut Cursor<'_>,
     options: &mut DecodeOptions<'_>,
-) -> Result<NamedTensors, DecodeError> {
+) -> Result<NamedInputs, DecodeError> {
     let at = cursor.at;
     let place = || "\"inputs\"".to_owned();
     match cursor.peek() {
@@ -155,11 +170,11 @@ fn read_inputs(
         other => {
             let found = other.and_then(kind_of);
             let found = found.ok_or_else(|| cursor.malformed("expected an object"))?;
-            let expected = "an object of named tensors";
+            let expected = "an object of named inputs";
             return Err(DecodeError::WrongType { at, place: place(), found, expected });
         }
     }
-    let mut inputs = NamedTensors::new();
+    let mut inputs = NamedInputs::new();
     cursor.members(|cursor, key| {
         let name = key.decoded("the name of an input")?;
         if inputs.iter().any(|(other, _)| other.as_deref() == Some(&*name)) {
@@ -169,8 +184,8 @@ fn read_inputs(
             let (at, limit) = (key.at, MAX_TENSORS);
             return Err(DecodeError::TooMany { at, place: place(), limit, what: "members" });
         }
-        let tensor = read_named(cursor, key, &name, options)?;
-        inputs.push((Some(name.into_owned()), tensor));
+        let input = read_named(cursor, key, &name, options)?;
+        inputs.push((Some(name.into_owned()), input));
         Ok(())
     })?;
     if inputs.is_empty() {
@@ -179,30 +194,95 @@ fn read_inputs(
     Ok(inputs)
 }
 
-/// Reads a tensor, or an object of one and its dtype.
+/// Reads what the argument of that name takes.
 fn read_named(
     cursor: &mut Cursor<'_>,
     key: Text<'_>,
     name: &str,
     options: &mut DecodeOptions<'_>,
+) -> Result<DecodedInput, DecodeError> {
+    let (kind, is_optional) = options.declared.argument(name);
+    if is_optional && take_null(cursor) {
+        return Ok(DecodedInput::Value(Value::None));
+    }
+    match kind {
+        ArgumentKind::Tensor | ArgumentKind::Other(_) => {
+            read_tensor(cursor, Some(key), name, options).map(DecodedInput::Tensor)
+        }
+        ArgumentKind::Tensors => read_tensors(cursor, name, options).map(DecodedInput::Tensors),
+        kind => read_value(cursor, &kind, name).map(DecodedInput::Value),
+    }
+}
+
+fn read_tensors(
+    cursor: &mut Cursor<'_>,
+    name: &str,
+    options: &mut DecodeOptions<'_>,
+) -> Result<Vec<DecodedTensor>, DecodeError> {
+    let at = cursor.at;
+    if cursor.peek() != Some(b'[') {
+        let found = cursor.peek().and_then(kind_of);
+        let found = found.ok_or_else(|| cursor.malformed("expected a value"))?;
+        let place = Label(Some(name)).to_string();
+        return Err(DecodeError::WrongType { at, place, found, expected: "an array of tensors" });
+    }
+    cursor.at += 1;
+    let mut tensors = Vec::new();
+    if cursor.take(b']') {
+        return Ok(tensors);
+    }
+    loop {
+        if tensors.len() == MAX_TENSORS {
+            let (place, limit) = (Label(Some(name)).to_string(), MAX_TENSORS);
+            return Err(DecodeError::TooMany { at, place, limit, what: "tensors" });
+        }
+        cursor.peek();
+        tensors.push(read_tensor(cursor, None, name, options)?);
+        if cursor.take(b']') {
+            return Ok(tensors);
+        }
+        cursor.expect(b',', "expected , or ] after an element of an array")?;
+    }
+}
+
+/// Reads a tensor, or an object of one, its dtype and its shape. It has no key in an array.
+fn read_tensor(
+    cursor: &mut Cursor<'_>,
+    key: Option<Text<'_>>,
+    name: &str,
+    options: &mut DecodeOptions<'_>,
 ) -> Result<DecodedTensor, DecodeError> {
     let mut field = Field::new(Some(name));
+    let mut shape = None;
     if cursor.peek() == Some(b'{') {
         cursor.members(|cursor, key| {
             if key.is("data") {
                 field.read_data(cursor, key, options)
             } else if key.is("dtype") {
                 field.read_dtype(cursor, key)
+            } else if key.is("shape") {
+                if shape.is_some() {
+                    return Err(duplicate_key(key));
+                }
+                shape = Some(read_shape(cursor, name)?);
+                Ok(())
             } else {
                 skip_value(cursor, options.limits.max_depth)
             }
         })?;
-    } else {
+    } else if let Some(key) = key {
         field.read_data(cursor, key, options)?;
+    } else {
+        field.read_element(cursor, options)?;
     }
-    field
-        .finish(cursor.body, options)?
-        .ok_or_else(|| DecodeError::MissingInput(format!("{} has no \"data\"", Label(Some(name)))))
+    let tensor = field.finish(cursor.body, options)?;
+    let tensor = tensor.ok_or_else(|| {
+        DecodeError::MissingInput(format!("{} has no \"data\"", Label(Some(name))))
+    })?;
+    match shape {
+        None => Ok(tensor),
+        Some(shape) => reshape(tensor, shape, name, options.budget),
+    }
 }
 
 fn missing_input() -> DecodeError {

@@ -21,6 +21,12 @@ pub enum DecodeError {
     /// A number that the dtype cannot hold.
     #[error("{place} is {literal}, which {dtype} cannot hold: {why} (byte {at})")]
     OutOfRange { at: usize, place: String, literal: String, dtype: Dtype, why: &'static str },
+    /// A value that an argument which is no tensor cannot be.
+    #[error("{place} is {literal}, expected {expected} (byte {at})")]
+    WrongValue { at: usize, place: String, literal: String, expected: &'static str },
+    /// A tensor that has not as many elements as the shape beside it.
+    #[error("{input} has shape {given}, which does not have the elements of shape {shape}")]
+    WrongShape { input: String, given: String, shape: String },
     #[error("dtype {name:?} of {input} is unknown, known are {known} (byte {at})")]
     UnknownDtype { at: usize, input: String, name: String, known: String },
     /// Nothing to run the model on.

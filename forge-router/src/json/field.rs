@@ -54,7 +54,29 @@ impl<'a> Field<'a> {
         if self.data.is_some() {
             return Err(DecodeError::Duplicate { at: key.at, key: key.quoted() });
         }
-        let (at, text_end) = (cursor.at, text_end(cursor.body, cursor.at));
+        self.read_until(cursor, text_end(cursor.body, cursor.at), options)
+    }
+
+    /// Reads the tensor at the cursor, which is one of an array of them.
+    pub(super) fn read_element(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        options: &mut DecodeOptions<'_>,
+    ) -> Result<(), DecodeError> {
+        // Else the elements of all that follow would be reserved for this one.
+        let at = cursor.at;
+        skip_value(cursor, options.limits.max_depth.max(MAX_DIMS))?;
+        let end = std::mem::replace(&mut cursor.at, at);
+        self.read_until(cursor, end, options)
+    }
+
+    fn read_until(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        text_end: usize,
+        options: &mut DecodeOptions<'_>,
+    ) -> Result<(), DecodeError> {
+        let at = cursor.at;
         let dtype = self.dtype.or_else(|| following_dtype(cursor.body, text_end));
         let dtype = dtype.unwrap_or_else(|| default_dtype(self.name, options));
         let wanted = self.wanted(dtype, text_end, 0, options);

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! decode (envelope) ─► field (data + dtype) ─► tensor ─► number (digits) ─► element ─► bytes
+//!        ├────────────► value (arguments that are no tensors) · reshape (data + shape)
 //!        └────────────► skip (values of unknown keys)
 //! response ─► structure ─► encode ─► text
 //! ```
@@ -29,16 +30,20 @@ mod field;
 mod nest;
 mod number;
 mod powers;
+mod reshape;
 mod response;
 mod skip;
 mod structure;
 mod tensor;
 mod text;
+mod value;
 
 #[cfg(test)]
 mod tests;
 
-pub use decode::{Budget, Declared, DecodeOptions, Decoded, DecodedTensor, Form, Limits, decode};
+pub use decode::{
+    Budget, Declared, DecodeOptions, Decoded, DecodedInput, DecodedTensor, Form, Limits, decode,
+};
 pub use encode::{expected_text, write_tensor};
 pub use error::DecodeError;
 pub use response::{ResponseHead, write_response};

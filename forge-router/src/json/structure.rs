@@ -1,7 +1,11 @@
-//! The nesting of a model's outputs as JSON.
+//! The nesting of a model's outputs as JSON, and the values that are no tensors.
+//!
+//! None is `null`, an int or a float a number, a string a string. Floats that are not finite are the
+//! strings `"NaN"`, `"Infinity"` and `"-Infinity"`, as in tensors.
 
+use super::encode::write_tensor;
 use super::text::write_string;
-use crate::tensor::Structure;
+use crate::tensor::{Dtype, Shape, Structure};
 
 /// Writes tuples and lists as arrays and dicts as objects; `leaf` writes the tensor of each number,
 /// from 0 up.
@@ -16,7 +20,7 @@ pub fn write_structure(
 }
 
 /// Writes the structure as one object: a dict's own keys, `output_0`, `output_1` … for the elements
-/// of a tuple or list, `output` for a single tensor.
+/// of a tuple or list, `output` for a single tensor or value.
 pub(super) fn write_named(
     out: &mut Vec<u8>,
     structure: &Structure,
@@ -24,13 +28,13 @@ pub(super) fn write_named(
 ) {
     let mut writer = Writer { out, leaf, next: 0 };
     match structure {
-        Structure::Tensor => writer.object([("output", structure)].into_iter()),
         Structure::Tuple(children) | Structure::List(children) => {
             let names: Vec<_> =
                 (0..children.len()).map(|index| format!("output_{index}")).collect();
             writer.object(names.iter().map(String::as_str).zip(children));
         }
         Structure::Dict(_) => writer.node(structure),
+        _ => writer.object([("output", structure)].into_iter()),
     }
 }
 
@@ -48,6 +52,11 @@ impl Writer<'_> {
                 (self.leaf)(self.out, self.next);
                 self.next += 1;
             }
+            Structure::None => self.out.extend_from_slice(b"null"),
+            Structure::Bool(value) => self.out.extend_from_slice(value.to_string().as_bytes()),
+            Structure::Int(value) => self.number(Dtype::Int64, &value.to_le_bytes()),
+            Structure::Float(value) => self.number(Dtype::Float64, &value.to_le_bytes()),
+            Structure::Str(text) => write_string(self.out, text),
             Structure::Tuple(children) | Structure::List(children) => {
                 self.out.push(b'[');
                 for (index, child) in children.iter().enumerate() {
@@ -73,6 +82,10 @@ impl Writer<'_> {
         self.out.push(b'}');
     }
 
+    fn number(&mut self, dtype: Dtype, bytes: &[u8]) {
+        write_tensor(self.out, dtype, &Shape::SCALAR, bytes);
+    }
+
     /// Separates all but the first child from the one before.
     fn comma(&mut self, index: usize) {
         if index > 0 {
@@ -84,7 +97,7 @@ impl Writer<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Structure::{Dict, List, Tensor, Tuple};
+    use Structure::{Bool, Dict, Float, Int, List, Str, Tensor, Tuple};
 
     /// Writes each leaf as its number.
     fn leaf(out: &mut Vec<u8>, number: usize) {
@@ -104,6 +117,12 @@ mod tests {
                 List(vec![Tensor, Tuple(vec![Tensor, Tensor])]),
                 "[0,[1,2]]",
                 r#"{"output_0":0,"output_1":[1,2]}"#,
+            ),
+            (Str("a\"".to_owned()), r#""a\"""#, r#"{"output":"a\""}"#),
+            (
+                Tuple(vec![Structure::None, Bool(true), Int(-7), Float(0.5), Float(f64::NAN)]),
+                r#"[null,true,-7,0.5,"NaN"]"#,
+                r#"{"output_0":null,"output_1":true,"output_2":-7,"output_3":0.5,"output_4":"NaN"}"#,
             ),
             (dict(), r#"{"a\"":[0,1],"b":2}"#, r#"{"a\"":[0,1],"b":2}"#),
         ] {

@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::version::{Enqueued, Reply, Version};
-use crate::batching::{Ticket, Timing};
+use crate::batching::{Group, Ticket, Timing};
 use crate::memory_budget::Reservation;
 use crate::request::Inputs;
-use crate::tensor::TensorMeta;
 
 /// A place in a version's queue, held while the request is decoded.
 #[derive(Debug)]
@@ -31,7 +30,7 @@ impl Admitted {
         deadline: Instant,
         memory: Reservation,
     ) -> Result<Reply, Expired> {
-        if let Some(error) = self.version.row_too_large(&inputs.row) {
+        if let Some(error) = self.version.row_too_large(&inputs.group.row) {
             return Ok(Err(error));
         }
         let version = Arc::clone(&self.version);
@@ -73,7 +72,7 @@ pub struct Expired {
 /// Takes its request out of the queue when dropped.
 struct Waiting<'a> {
     version: &'a Version,
-    key: Arc<[TensorMeta]>,
+    key: Group,
     ticket: Ticket,
     is_answered: bool,
 }

@@ -1,201 +1,175 @@
 //! What a version takes: the file's argument names joined with what the config declares of them.
 
+mod accept;
+mod input;
+
 use crate::config::{DeclaredInput, ModelConfig};
-use crate::request::{Inputs, RequestError};
-use crate::tensor::{Dtype, Shape, TensorMeta};
+use crate::tensor::{ArgumentKind, Dtype, Shape, TensorMeta};
 
-use forge_ipc::{ArgumentKind, Signature};
+use forge_ipc::{Argument, Signature};
 
-/// The tensors a model takes, in the order of its arguments.
+pub use accept::{GivenInput, NamedInput, RowTensor};
+pub use input::Input;
+
+/// The arguments of a model's `forward` that a request can give, in their order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Interface {
     inputs: Vec<Input>,
-}
-
-/// One tensor argument. What is undeclared accepts anything.
-#[derive(Clone, Debug, PartialEq)]
-struct Input {
-    name: String,
-    declared: Option<DeclaredInput>,
-}
-
-/// A decoded input: its name where the client gave one, what one row of it is, and its elements.
-#[derive(Debug)]
-pub struct NamedInput {
-    pub name: Option<String>,
-    pub row: TensorMeta,
-    pub data: Vec<u8>,
+    /// Arguments of types that cannot be sent lie between the inputs, by their place.
+    arguments: usize,
+    /// The input that one without a name is for.
+    sole: Option<usize>,
 }
 
 /// Why a model cannot be served with its config; the operator's fault.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum InterfaceError {
-    #[error("its forward takes no tensor")]
-    NoTensor,
     #[error(
-        "its forward needs '{name}' ({kind}), which is no tensor and has no default: \
-         only tensors can be sent"
+        "its forward takes no tensor: set batching = false, as nothing tells rows from each other"
+    )]
+    NoTensor,
+    #[error("its forward takes nothing that can be sent")]
+    NoInput,
+    #[error(
+        "its forward needs '{name}' ({kind}), which cannot be sent and has no default: tensors, \
+         int, float, bool, str, lists of numbers and of tensors can"
     )]
     NeedsOther { name: String, kind: String },
     #[error("its forward takes ({takes}), but the config declares an input '{name}'")]
     UnknownInput { name: String, takes: String },
+    #[error(
+        "the config declares an input '{name}', which is {kind}: only a Tensor can be declared"
+    )]
+    NotATensor { name: String, kind: String },
     #[error("its forward takes ({takes}), but the config does not declare '{name}'")]
     Undeclared { name: String, takes: String },
 }
 
 impl Interface {
-    /// Joins what the file tells with what the config declares: all inputs or none.
+    /// Joins what the file tells with what the config declares: all tensors that a request must
+    /// give, or none.
     pub fn new(signature: &Signature, config: &ModelConfig) -> Result<Self, InterfaceError> {
-        let names = tensor_arguments(signature)?;
-        let takes = || names.join(", ");
-        for declared in &config.inputs {
-            if !names.contains(&declared.name) {
-                let name = declared.name.clone();
-                return Err(InterfaceError::UnknownInput { name, takes: takes() });
+        let mut inputs = Vec::with_capacity(signature.arguments.len());
+        for (place, argument) in signature.arguments.iter().enumerate() {
+            let declared = config.inputs.iter().find(|declared| declared.name == argument.name);
+            match argument.kind {
+                ArgumentKind::Other(_) if argument.is_required() => {
+                    let (name, kind) = (argument.name.clone(), argument.type_name());
+                    return Err(InterfaceError::NeedsOther { name, kind });
+                }
+                ArgumentKind::Other(_) => {}
+                _ => inputs.push(Input::new(place, argument.clone(), declared.cloned())),
             }
         }
-        let mut inputs = Vec::with_capacity(names.len());
-        for name in &names {
-            let declared = config.inputs.iter().find(|declared| declared.name == *name).cloned();
-            if declared.is_none() && !config.inputs.is_empty() {
-                let name = name.clone();
-                return Err(InterfaceError::Undeclared { name, takes: takes() });
-            }
-            inputs.push(Input { name: name.clone(), declared });
+        let arguments = signature.arguments.len();
+        let sole = sole(&inputs);
+        let interface = Self { inputs, arguments, sole };
+        interface.check_declared(signature, config)?;
+        let has_tensor = interface.inputs.iter().any(Input::takes_tensors);
+        match (interface.inputs.is_empty(), config.batching && !has_tensor) {
+            (true, _) => Err(InterfaceError::NoInput),
+            (_, true) => Err(InterfaceError::NoTensor),
+            _ => Ok(interface),
         }
-        Ok(Self { inputs })
     }
 
-    /// The inputs' names, in the order of the model's arguments.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.inputs.iter().map(|input| input.name.as_str())
+    /// In the order of the model's arguments.
+    pub fn inputs(&self) -> &[Input] {
+        &self.inputs
     }
 
-    /// What the config declares of each input.
-    pub fn declared(&self) -> impl Iterator<Item = (&str, Option<&DeclaredInput>)> {
-        self.inputs.iter().map(|input| (input.name.as_str(), input.declared.as_ref()))
+    /// The input that is meant where a request gives one without a name.
+    pub fn sole_input(&self) -> Option<&Input> {
+        self.inputs.get(self.sole?)
     }
 
-    /// The dtype declared for `name`, or for the only input where no name is given.
+    pub fn input(&self, name: &str) -> Option<&Input> {
+        self.inputs.iter().find(|input| input.name() == name)
+    }
+
+    /// The dtype declared for `name`, or for the sole input where no name is given.
     pub fn declared_dtype(&self, name: Option<&str>) -> Option<Dtype> {
         let input = match name {
-            Some(name) => self.inputs.iter().find(|input| input.name == name),
-            None => self.inputs.first(),
+            Some(name) => self.input(name),
+            None => self.sole_input(),
         };
-        Some(input?.declared.as_ref()?.dtype)
+        Some(input?.declared()?.dtype)
     }
 
-    /// What one row of each input is, where the config leaves nothing free.
+    /// What one row of each declared tensor is, where the config leaves nothing free.
     pub fn fixed_row(&self) -> Option<Vec<TensorMeta>> {
         self.row(|dim| dim)
     }
 
     /// A row that the declarations allow, with 1 for every free dimension; `None` where nothing is
-    /// declared.
+    /// declared, or something that cannot be has to be given.
     pub fn smallest_row(&self) -> Option<Vec<TensorMeta>> {
         self.row(|dim| Some(dim.unwrap_or(1)))
     }
 
     fn row(&self, known: impl Fn(Option<u64>) -> Option<u64>) -> Option<Vec<TensorMeta>> {
-        let row = |input: &Input| {
-            let declared = input.declared.as_ref()?;
+        if self.inputs.iter().any(|input| input.is_required() && input.declared().is_none()) {
+            return None;
+        }
+        let row = |declared: &DeclaredInput| {
             let dims: Option<Vec<u64>> = declared.shape.iter().map(|dim| known(*dim)).collect();
             Some(TensorMeta { dtype: declared.dtype, shape: Shape::new(&dims?)? })
         };
-        self.inputs.iter().map(row).collect()
+        // A tensor after one that is left out could not be given in order.
+        let tensors = self.inputs.iter().filter(|input| *input.kind() == ArgumentKind::Tensor);
+        let row: Option<Vec<_>> = tensors.map_while(Input::declared).map(row).collect();
+        row.filter(|row| !row.is_empty())
     }
 
-    /// Puts a request's inputs into the order of the arguments and checks them against what is
-    /// declared. Nameless inputs stand for the only argument.
-    pub fn accept(&self, mut given: Vec<NamedInput>) -> Result<Inputs, RequestError> {
-        if let ([only], [input]) = (given.as_mut_slice(), self.inputs.as_slice()) {
-            only.name.get_or_insert_with(|| input.name.clone());
+    fn check_declared(
+        &self,
+        signature: &Signature,
+        config: &ModelConfig,
+    ) -> Result<(), InterfaceError> {
+        let argument =
+            |name: &str| signature.arguments.iter().find(|argument| argument.name == name);
+        for declared in &config.inputs {
+            let name = declared.name.clone();
+            match argument(&name) {
+                None => return Err(InterfaceError::UnknownInput { name, takes: takes(signature) }),
+                Some(Argument { kind: ArgumentKind::Tensor, .. }) => {}
+                Some(other) => {
+                    return Err(InterfaceError::NotATensor { name, kind: other.type_name() });
+                }
+            }
         }
-        if let Some(unknown) = given.iter().find(|named| !self.takes_input(named)) {
-            return Err(self.unknown(unknown.name.as_deref()));
-        }
-        let mut row = Vec::with_capacity(self.inputs.len());
-        let mut data = Vec::with_capacity(self.inputs.len());
-        for input in &self.inputs {
-            let place = given.iter().position(|named| named.name.as_deref() == Some(&input.name));
-            let Some(place) = place else { return Err(self.missing(&input.name)) };
-            let named = given.swap_remove(place);
-            input.check(&named.row)?;
-            row.push(named.row);
-            data.push(named.data);
-        }
-        Ok(Inputs { row: row.into(), data })
-    }
-
-    fn takes_input(&self, given: &NamedInput) -> bool {
-        self.inputs.iter().any(|input| given.name.as_deref() == Some(&input.name))
-    }
-
-    fn missing(&self, name: &str) -> RequestError {
-        RequestError::Invalid(format!("input '{name}' is missing; {}", self.takes()))
-    }
-
-    fn unknown(&self, name: Option<&str>) -> RequestError {
-        RequestError::Invalid(match name {
-            Some(name) => format!("there is no input '{name}'; {}", self.takes()),
-            None => format!(
-                "{}: send them by name, {{\"inputs\": {{\"{}\": …}}}}",
-                self.takes(),
-                self.inputs.first().map_or("x", |input| &input.name)
-            ),
-        })
-    }
-
-    fn takes(&self) -> String {
-        format!("the model takes {}", self.names().collect::<Vec<_>>().join(", "))
-    }
-}
-
-impl Input {
-    fn check(&self, row: &TensorMeta) -> Result<(), RequestError> {
-        let Some(declared) = &self.declared else { return Ok(()) };
-        let name = &self.name;
-        if row.dtype != declared.dtype {
-            return Err(RequestError::Invalid(format!(
-                "Invalid input tensor: '{name}' has dtype {}, expected {}",
-                row.dtype, declared.dtype
-            )));
-        }
-        let dims = row.shape.dims();
-        let fits = dims.len() == declared.shape.len()
-            && dims.iter().zip(&declared.shape).all(|(dim, want)| want.is_none_or(|w| w == *dim));
-        if fits {
-            return Ok(());
-        }
-        // The usual mistake of who comes from Python.
-        let hint = match dims.len() == declared.shape.len() + 1 {
-            true => ": a request is one row, without the batch dimension",
-            false => "",
+        let needs = |input: &&Input| {
+            *input.kind() == ArgumentKind::Tensor
+                && input.is_required()
+                && input.declared().is_none()
         };
-        Err(RequestError::Invalid(format!(
-            "Invalid input tensor: '{name}' has shape {}, expected {}{hint}",
-            row.shape,
-            show_declared(&declared.shape)
-        )))
+        match self.inputs.iter().find(needs).filter(|_| !config.inputs.is_empty()) {
+            None => Ok(()),
+            Some(input) => {
+                let name = input.name().to_owned();
+                Err(InterfaceError::Undeclared { name, takes: takes(signature) })
+            }
+        }
     }
 }
 
-/// A declared shape as the config writes it: -1 for a free dimension.
-fn show_declared(shape: &[Option<u64>]) -> String {
-    let dims: Vec<String> =
-        shape.iter().map(|dim| dim.map_or("-1".to_owned(), |dim| dim.to_string())).collect();
-    format!("[{}]", dims.join(", "))
+/// The only input that has to be given; or else, where none has to be, the only tensor.
+fn sole(inputs: &[Input]) -> Option<usize> {
+    let tensor = |input: &Input| *input.kind() == ArgumentKind::Tensor;
+    let mut required = inputs.iter().enumerate().filter(|(_, input)| input.is_required());
+    match (required.next(), required.next()) {
+        (Some((place, input)), None) if tensor(input) => Some(place),
+        (None, _) => {
+            let mut tensors = inputs.iter().enumerate().filter(|(_, input)| tensor(input));
+            let only = tensors.next().map(|(place, _)| place);
+            only.filter(|_| tensors.next().is_none())
+        }
+        _ => None,
+    }
 }
 
-/// The names of the tensors that come before anything else; the rest must have defaults.
-fn tensor_arguments(signature: &Signature) -> Result<Vec<String>, InterfaceError> {
-    let is_tensor = |kind: &ArgumentKind| *kind == ArgumentKind::Tensor;
-    let tensors = signature.arguments.iter().take_while(|argument| is_tensor(&argument.kind));
-    let names: Vec<String> = tensors.map(|argument| argument.name.clone()).collect();
-    let rest = &signature.arguments[names.len()..];
-    if let Some(needed) = rest.iter().find(|argument| argument.default.is_none()) {
-        let (name, kind) = (needed.name.clone(), needed.kind.to_string());
-        return Err(InterfaceError::NeedsOther { name, kind });
-    }
-    if names.is_empty() { Err(InterfaceError::NoTensor) } else { Ok(names) }
+fn takes(signature: &Signature) -> String {
+    let names: Vec<&str> =
+        signature.arguments.iter().map(|argument| argument.name.as_str()).collect();
+    names.join(", ")
 }

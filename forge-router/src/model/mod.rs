@@ -6,6 +6,6 @@ mod registry;
 mod version;
 
 pub use admitted::{Admitted, Expired};
-pub use interface::{Interface, InterfaceError, NamedInput};
+pub use interface::{GivenInput, Input, Interface, InterfaceError, NamedInput, RowTensor};
 pub use registry::{Model, ModelState, ModelStatus, Registry};
-pub use version::{Pending, Version, VersionId, VersionSettings, answer};
+pub use version::{Example, Pending, Version, VersionId, VersionSettings, answer};

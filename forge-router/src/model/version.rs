@@ -10,19 +10,19 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 
 use super::{Admitted, Interface};
 use crate::admission::{Admission, Refusal};
-use crate::batching::{Batch, Entry, Queue, Ticket, Timing, rows_that_fit};
+use crate::batching::{Batch, Entry, Group, Queue, Ticket, Timing, rows_that_fit};
 use crate::dispatch::{Refused, WorkerLink, fail_all};
 use crate::memory_budget::Reservation;
 use crate::metrics::ModelMetrics;
 use crate::request::{Answer, Inputs, RequestError};
-use crate::tensor::{TensorMeta, batch_bytes};
+use crate::tensor::{Structure, TensorMeta, batch_bytes};
 
 /// Numbers the versions of a model; it only grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +44,16 @@ pub struct VersionSettings {
     pub max_queue_depth: u64,
     /// The bytes of tensors that one frame of a request ring holds.
     pub request_payload: u64,
+}
+
+/// A request that was answered, as an example of what the model takes and returns.
+#[derive(Clone, Debug)]
+pub struct Example {
+    /// What it was given.
+    pub inputs: Group,
+    /// One row of each tensor of its answer, depth first.
+    pub outputs: Vec<TensorMeta>,
+    pub structure: Structure,
 }
 
 /// What a request gets in the end.
@@ -68,6 +78,8 @@ pub struct Version {
     /// Rung when a request may have started a window.
     window: Notify,
     metrics: ModelMetrics,
+    /// Of the first batch that succeeded, which is that of warming where the inputs are declared.
+    example: OnceLock<Example>,
 }
 
 #[derive(Debug)]
@@ -99,6 +111,7 @@ impl Version {
             state: Mutex::new(State { queue, again: VecDeque::new(), workers: Vec::new() }),
             window: Notify::new(),
             metrics,
+            example: OnceLock::new(),
         })
     }
 
@@ -108,6 +121,16 @@ impl Version {
 
     pub fn interface(&self) -> &Interface {
         &self.interface
+    }
+
+    /// What the model took and returned, once it has answered.
+    pub fn example(&self) -> Option<&Example> {
+        self.example.get()
+    }
+
+    /// Remembers the first answer.
+    pub fn answered(&self, example: impl FnOnce() -> Example) {
+        self.example.get_or_init(example);
     }
 
     /// How many requests wait to be cut into a batch.
@@ -259,9 +282,15 @@ impl Version {
 
     pub(super) fn enqueue(&self, inputs: Inputs, timing: Timing, memory: Reservation) -> Enqueued {
         let (reply, answer) = oneshot::channel();
-        let key = Arc::clone(&inputs.row);
-        let rows_limit =
-            rows_that_fit(&key, self.settings.request_payload, self.settings.max_batch_size);
+        let key = inputs.group.clone();
+        let rows_limit = match key.row.is_empty() {
+            // Nothing would tell how many rows there are.
+            true => 1,
+            false => {
+                let (payload, most) = (self.settings.request_payload, self.settings.max_batch_size);
+                rows_that_fit(&key.row, payload, most)
+            }
+        };
         let entry = Entry { rows: 1, timing, item: Pending { inputs, reply, memory } };
         let ticket = self.state().queue.push(&key, rows_limit, entry);
         if !self.settings.batch_window.is_zero() {
@@ -270,7 +299,7 @@ impl Version {
         Enqueued { key, ticket, answer }
     }
 
-    pub(super) fn take_back(&self, key: &[TensorMeta], ticket: Ticket) -> bool {
+    pub(super) fn take_back(&self, key: &Group, ticket: Ticket) -> bool {
         let taken = self.state().queue.remove(key, ticket).is_some();
         if taken {
             self.left_queue(1);
@@ -308,7 +337,7 @@ impl Version {
 
 /// A request that was put into the queue.
 pub(super) struct Enqueued {
-    pub key: Arc<[TensorMeta]>,
+    pub key: Group,
     pub ticket: Ticket,
     pub answer: oneshot::Receiver<Reply>,
 }

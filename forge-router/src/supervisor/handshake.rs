@@ -5,7 +5,9 @@
 //!   Hello{protocol, engine} ──────►
 //!          ◄────── Load{model, device, threads, cpus} + model file
 //!   Loaded{signature} ────────────►  joins it with the config
-//!          ◄────── Probe{inputs at 1 row, then at max_batch_size}   (declared inputs only)
+//!          ◄────── Rehearse{batches}                               (declared inputs only)
+//!   Rehearsed{setting} ───────────►  tells it
+//!          ◄────── Probe{inputs at 1 row, then at max_batch_size}   (no dimension free)
 //!   Probed{outputs, bytes} ───────►  sizes the regions, checks the memory, creates them
 //!          ◄────── Attach{geometry} + 2 regions + 2 doorbells
 //!   Attached ─────────────────────►
@@ -16,13 +18,16 @@ use std::sync::Arc;
 
 use forge_ipc::{
     ControlError, FromWorker, Geometry, GeometryError, LoadModel, PROTOCOL, Probe, RegionError,
-    RouterEnd, Signature, TensorMeta, ToWorker,
+    Rehearsal, RouterEnd, Signature, TensorMeta, ToWorker,
 };
+
+use tracing::info;
 
 use super::control::Control;
 use super::plan::WorkerPlan;
-use crate::config::{FRAMES_PER_WORKER, request_payload};
+use crate::config::{FRAMES_PER_WORKER, least_response_payload, request_payload};
 use crate::dispatch::WorkerLink;
+use crate::logging::one_line;
 use crate::model::{Interface, InterfaceError};
 use crate::system;
 
@@ -67,15 +72,29 @@ pub enum HandshakeError {
 pub async fn handshake(control: &Control, plan: &WorkerPlan) -> Result<Attached, HandshakeError> {
     plan.metrics.engine_known(&expect_hello(control).await?);
     let signature = load(control, plan).await?;
-    let interface = Interface::new(&signature, &plan.model.config)?;
-    let response_payload = match interface.fixed_row() {
-        Some(row) => probe(control, &row, plan.max_batch_size()).await?,
-        None => plan.model.config.frame_bytes.get(),
+    let config = &plan.model.config;
+    let interface = Interface::new(&signature, config)?;
+    let row = interface.fixed_row();
+    if let Some(row) = row.clone().or_else(|| interface.smallest_row()) {
+        rehearse(control, plan, &row).await?;
+    }
+    let probed = match row {
+        Some(row) => probe(control, plan, &row).await?,
+        None => 0,
     };
-    let geometry =
-        Geometry::new(FRAMES_PER_WORKER, request_payload(&plan.model.config), response_payload)?;
-    let link = attach(control, geometry).await?;
+    let response_payload = probed.max(least_response_payload(config));
+    let geometry = Geometry::new(FRAMES_PER_WORKER, request_payload(config), response_payload)?;
+    let link = attach(control, geometry, config.batching).await?;
     Ok(Attached { link, interface })
+}
+
+/// Has the worker put back what warming changed in its model; the names of those buffers.
+pub async fn settle(control: &Control) -> Result<Vec<String>, HandshakeError> {
+    control.send(&ToWorker::Settle, &[])?;
+    match receive(control).await? {
+        FromWorker::Settled { changed } => Ok(changed),
+        other => Err(out_of_turn(&other, "Settled")),
+    }
 }
 
 /// What the worker runs on, such as `libtorch 2.11.0`.
@@ -95,6 +114,8 @@ async fn load(control: &Control, plan: &WorkerPlan) -> Result<Signature, Handsha
         device: plan.worker.device.to_string(),
         threads: plan.worker.threads.get(),
         cpus: plan.worker.cpus.clone(),
+        batching: plan.model.config.batching,
+        optimize: plan.model.config.optimize,
     };
     control.send(&ToWorker::Load(load), &[plan.file.as_fd()])?;
     match receive(control).await? {
@@ -103,18 +124,37 @@ async fn load(control: &Control, plan: &WorkerPlan) -> Result<Signature, Handsha
     }
 }
 
+/// Lets the worker find its fastest setting, and refuse a model whose rows depend on each other.
+async fn rehearse(
+    control: &Control,
+    plan: &WorkerPlan,
+    row: &[TensorMeta],
+) -> Result<(), HandshakeError> {
+    let config = &plan.model.config;
+    let rehearsal = Rehearsal {
+        batches: plan.batch_sizes().into_iter().map(|rows| plan.batch(row, rows)).collect(),
+        check_rows: config.batching && config.check_batching && plan.max_batch_size() > 1,
+    };
+    control.send(&ToWorker::Rehearse(rehearsal), &[])?;
+    match receive(control).await? {
+        FromWorker::Rehearsed { setting } => {
+            info!(model = %plan.model.name, worker = plan.index, "the model runs {}", one_line(&setting));
+            Ok(())
+        }
+        other => Err(out_of_turn(&other, "Rehearsed")),
+    }
+}
+
 /// Runs the model outside the rings, alone and full, to learn the bytes of its output.
 async fn probe(
     control: &Control,
+    plan: &WorkerPlan,
     row: &[TensorMeta],
-    max_batch_size: u32,
 ) -> Result<u64, HandshakeError> {
     let mut largest = 0;
-    for rows in [1, u64::from(max_batch_size)] {
-        let batch = |meta: &TensorMeta| {
-            Some(TensorMeta { dtype: meta.dtype, shape: meta.shape.with_rows(rows)? })
-        };
-        let inputs = row.iter().filter_map(batch).collect();
+    for rows in plan.batch_sizes() {
+        let inputs = plan.batch(row, rows);
+        let rows = u64::from(rows);
         control.send(&ToWorker::Probe(Probe { inputs }), &[])?;
         let report = receive(control).await.map_err(|error| match error {
             HandshakeError::Model(cause) => HandshakeError::Declared { rows, cause },
@@ -122,7 +162,9 @@ async fn probe(
         })?;
         match report {
             FromWorker::Probed { outputs, bytes } => {
-                check_rows(&outputs, rows)?;
+                if plan.model.config.batching {
+                    check_rows(&outputs, rows)?;
+                }
                 largest = largest.max(bytes);
             }
             other => return Err(out_of_turn(&other, "Probed")),
@@ -142,7 +184,11 @@ fn check_rows(outputs: &[TensorMeta], rows: u64) -> Result<(), HandshakeError> {
     }
 }
 
-async fn attach(control: &Control, geometry: Geometry) -> Result<Arc<WorkerLink>, HandshakeError> {
+async fn attach(
+    control: &Control,
+    geometry: Geometry,
+    batching: bool,
+) -> Result<Arc<WorkerLink>, HandshakeError> {
     let needed = geometry.request_region_bytes() + geometry.response_region_bytes();
     // Allocating more than there is would call the kernel's OOM killer, which takes bystanders.
     if let Some(available) = system::memory::available().filter(|available| needed > *available) {
@@ -151,7 +197,7 @@ async fn attach(control: &Control, geometry: Geometry) -> Result<Arc<WorkerLink>
     let (end, fds) = RouterEnd::create(geometry)?;
     control.send(&ToWorker::Attach(geometry), &fds.borrow())?;
     match receive(control).await? {
-        FromWorker::Attached => Ok(Arc::new(WorkerLink::new(end))),
+        FromWorker::Attached => Ok(Arc::new(WorkerLink::new(end, batching))),
         other => Err(out_of_turn(&other, "Attached")),
     }
 }
@@ -167,8 +213,10 @@ fn out_of_turn(got: &FromWorker, expected: &'static str) -> HandshakeError {
     let got = match got {
         FromWorker::Hello { .. } => "Hello",
         FromWorker::Loaded(_) => "Loaded",
+        FromWorker::Rehearsed { .. } => "Rehearsed",
         FromWorker::Probed { .. } => "Probed",
         FromWorker::Attached => "Attached",
+        FromWorker::Settled { .. } => "Settled",
         FromWorker::Failed { .. } => "Failed",
     };
     HandshakeError::OutOfTurn { got, expected }

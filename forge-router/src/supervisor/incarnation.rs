@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use forge_ipc::{ControlError, ControlSocket, ToWorker};
@@ -9,7 +10,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::control::Control;
-use super::handshake::{Attached, HandshakeError, handshake};
+use super::handshake::{self, Attached, HandshakeError};
 use super::life_cycle::WorkerEvent;
 use super::output::Origin;
 use super::plan::WorkerPlan;
@@ -87,7 +88,7 @@ async fn attach(
     process: &mut Process,
 ) -> Result<Attached, String> {
     let patience = plan.model.config.load_timeout;
-    match tokio::time::timeout(patience, handshake(control, plan)).await {
+    match tokio::time::timeout(patience, handshake::handshake(control, plan)).await {
         Ok(Ok(attached)) => Ok(attached),
         Ok(Err(HandshakeError::Control(ControlError::Closed))) => {
             // It ends, or has ended; killing what already ends does not change how.
@@ -108,9 +109,9 @@ async fn attach(
     }
 }
 
-/// Why a process ended before it was ready; a libtorch that is missing is told in one sentence.
+/// Why a process ended before it was ready; trouble with its libtorch is told in one sentence.
 fn explain(binary: &Path, ended: &Ended) -> String {
-    match worker_binary::missing_libtorch(binary, ended.code, &ended.last_words) {
+    match worker_binary::libtorch_trouble(binary, ended.code, &ended.last_words) {
         Some(sentence) => sentence,
         None => format!("the worker ended while loading: {}", ended.cause()),
     }
@@ -139,7 +140,7 @@ impl Worker<'_> {
         tokio::pin!(completions);
 
         let warmed = tokio::select! {
-            warmed = warm_up(self.plan, &link, &version) => warmed,
+            warmed = warm_up(self.plan, &self.control, &link, &version) => warmed,
             ending = &mut completions => Err(ending.to_string()),
             ended = self.process.ended() => Err(ended.cause()),
             () = stopped(stop) => {
@@ -215,16 +216,40 @@ impl Worker<'_> {
     }
 }
 
+/// Warns, once for each version, of a model whose answers depend on the requests before.
+fn tell_state(plan: &WorkerPlan, changed: &[String]) {
+    if changed.is_empty() || plan.told_state.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    warn!(model = %plan.model.name, "the model changes its buffer {} when it runs: such state is kept \
+        by each worker for itself and shared by all clients. It was put back to what the file holds",
+        changed.join(", "));
+}
+
 /// Runs declared models before any client does.
-async fn warm_up(plan: &WorkerPlan, link: &WorkerLink, version: &Version) -> Result<(), String> {
+async fn warm_up(
+    plan: &WorkerPlan,
+    control: &Control,
+    link: &WorkerLink,
+    version: &Version,
+) -> Result<(), String> {
     let interface = version.interface();
     let Some(row) = interface.smallest_row() else { return Ok(()) };
     let patience = plan.model.config.load_timeout;
-    let warm = warm::warm(link, &row, plan.max_batch_size());
+    let sizes = plan.batch_sizes();
+    let warm = async {
+        let warmed = warm::warm(link, &row, &sizes).await;
+        // A model that refuses zeros can be served all the same; a worker that is lost cannot settle.
+        if warmed.is_ok() || matches!(warmed, Err(RequestError::ModelThrew(_))) {
+            let settled = handshake::settle(control).await;
+            tell_state(plan, &settled.map_err(|error| error.to_string())?);
+        }
+        Ok::<_, String>(warmed)
+    };
     let Ok(warmed) = tokio::time::timeout(patience, warm).await else {
         return Err(format!("it took longer than {patience:?} (load_timeout_s)"));
     };
-    match warmed {
+    match warmed? {
         // 1 in a free dimension may be less than the model can take, which is no fault of it.
         Err(RequestError::ModelThrew(cause)) if interface.fixed_row().is_none() => {
             info!(model = %plan.model.name, "not warmed, as it does not take 1 in its free \

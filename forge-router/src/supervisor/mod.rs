@@ -23,6 +23,7 @@ mod warm;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -147,6 +148,7 @@ fn plans(
         source,
     })?;
     let (file, shared) = (Arc::new(file.into()), Arc::new(OnceLock::new()));
+    let told_state = Arc::new(AtomicBool::new(false));
     let plan = |(index, worker): (u32, _)| WorkerPlan {
         model: Arc::clone(model),
         version: VersionId(1),
@@ -156,6 +158,7 @@ fn plans(
         binary: binary.to_owned(),
         metrics: metrics.clone(),
         shared: Arc::clone(&shared),
+        told_state: Arc::clone(&told_state),
     };
     Ok((0..).zip(model.config.workers.iter().cloned()).map(plan).collect())
 }

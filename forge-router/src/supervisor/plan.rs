@@ -2,11 +2,13 @@
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use crate::config::{WorkerConfig, request_payload};
 use crate::metrics::Metrics;
 use crate::model::{Interface, Model, Version, VersionId, VersionSettings};
+use crate::tensor::TensorMeta;
 
 /// One place for a worker.
 #[derive(Clone, Debug)]
@@ -21,11 +23,36 @@ pub struct WorkerPlan {
     pub metrics: Metrics,
     /// The version that all its workers serve; made when the first of them has loaded the model.
     pub shared: Arc<OnceLock<Arc<Version>>>,
+    /// Set once the operator was told that the model keeps state.
+    pub told_state: Arc<AtomicBool>,
 }
 
 impl WorkerPlan {
     pub fn max_batch_size(&self) -> u32 {
         self.model.config.max_batch_size.get()
+    }
+
+    /// The rows of the batches that are run before any client's: a row alone, a full batch, and on a
+    /// GPU, where kernels are compiled and tuned for sizes, what lies between.
+    pub fn batch_sizes(&self) -> Vec<u32> {
+        let full = self.max_batch_size();
+        let between = (1..32).map(|power| 1u32 << power).take_while(|rows| *rows < full);
+        let between = between.filter(|_| self.worker.device.is_gpu());
+        let mut sizes: Vec<u32> = std::iter::once(1).chain(between).chain([full]).collect();
+        sizes.dedup();
+        sizes
+    }
+
+    /// So many of these rows; without batching the request itself.
+    pub fn batch(&self, row: &[TensorMeta], rows: u32) -> Vec<TensorMeta> {
+        if !self.model.config.batching {
+            return row.to_vec();
+        }
+        let batch = |meta: &TensorMeta| {
+            Some(TensorMeta { dtype: meta.dtype, shape: meta.shape.with_rows(rows.into())? })
+        };
+        // A declared row leaves room for the rows dimension.
+        row.iter().filter_map(batch).collect()
     }
 
     /// The version, made of what this worker's model told, or the one a sister made.

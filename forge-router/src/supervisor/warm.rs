@@ -1,45 +1,62 @@
 //! The first batches of a worker: through the real rings, before any client's.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::batching::{Batch, Entry, Timing};
+use crate::batching::{Batch, Entry, Group, Timing};
 use crate::dispatch::{Refused, WorkerLink};
 use crate::memory_budget::MemoryBudget;
 use crate::model::Pending;
 use crate::request::{Inputs, RequestError};
 use crate::tensor::TensorMeta;
 
-/// Runs of each size: TorchScript's profiling executor optimises on the second call.
-const RUNS: u32 = 2;
+/// The most runs of one size.
+const MOST_RUNS: u32 = 10;
 
-/// Runs zeros alone and as a full batch. `row` is what one row of each input is.
+/// Two times agree when the shorter is at least this part of the longer.
+const AGREEMENT: f64 = 0.8;
+
+/// Runs zeros in batches of these sizes, each until two successive times agree: TorchScript's
+/// profiling executor optimizes on the second call and later. `row` is what one row of each input is.
 pub async fn warm(
     link: &WorkerLink,
     row: &[TensorMeta],
-    max_batch_size: u32,
+    sizes: &[u32],
 ) -> Result<(), RequestError> {
-    // The clients' memory is the clients': a busy server could not warm a worker otherwise.
-    let unbounded = MemoryBudget::new(usize::MAX);
-    for rows in [1, max_batch_size] {
-        for _ in 0..RUNS {
-            let (reply, answer) = oneshot::channel();
-            let now = Instant::now();
-            let timing = Timing { arrived: now, deadline: now };
-            let memory = unbounded.reservation();
-            let pending = Pending { inputs: zeros(row, rows), reply, memory };
-            let entry = Entry { rows, timing, item: pending };
-            let batch = Batch { key: row.into(), rows, entries: vec![entry] };
-            match link.submit(batch, now) {
-                Ok(()) => {}
-                Err(Refused::Gone(_)) => return Err(lost()),
-                Err(Refused::Unfit(_, error)) => return Err(error),
+    for rows in sizes {
+        let mut last = None;
+        for _ in 0..MOST_RUNS {
+            let time = run(link, row, *rows).await?;
+            if last.replace(time).is_some_and(|last| agree(last, time)) {
+                break;
             }
-            answer.await.map_err(|_| lost())??;
         }
     }
     Ok(())
+}
+
+async fn run(link: &WorkerLink, row: &[TensorMeta], rows: u32) -> Result<Duration, RequestError> {
+    // The clients' memory is the clients': a busy server could not warm a worker otherwise.
+    let unbounded = MemoryBudget::new(usize::MAX);
+    let (reply, answer) = oneshot::channel();
+    let now = Instant::now();
+    let timing = Timing { arrived: now, deadline: now };
+    let memory = unbounded.reservation();
+    let pending = Pending { inputs: zeros(row, rows), reply, memory };
+    let entry = Entry { rows, timing, item: pending };
+    let batch = Batch { group: Group::of_tensors(row), rows, entries: vec![entry] };
+    match link.submit(batch, now) {
+        Ok(()) => {}
+        Err(Refused::Gone(_)) => return Err(lost()),
+        Err(Refused::Unfit(_, error)) => return Err(error),
+    }
+    Ok(answer.await.map_err(|_| lost())??.compute)
+}
+
+fn agree(one: Duration, other: Duration) -> bool {
+    let (short, long) = (one.min(other), one.max(other));
+    short.as_secs_f64() >= AGREEMENT * long.as_secs_f64()
 }
 
 fn lost() -> RequestError {
@@ -49,5 +66,20 @@ fn lost() -> RequestError {
 fn zeros(row: &[TensorMeta], rows: u32) -> Inputs {
     let bytes = |meta: &TensorMeta| meta.bytes().unwrap_or(0).saturating_mul(u64::from(rows));
     let zeros = |meta| vec![0; usize::try_from(bytes(meta)).unwrap_or(0)];
-    Inputs { row: row.into(), data: row.iter().map(zeros).collect() }
+    Inputs { group: Group::of_tensors(row), data: row.iter().map(zeros).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_agree_within_a_fifth() {
+        let ms = Duration::from_millis;
+        for (one, other, expected) in
+            [(100, 100, true), (100, 80, true), (80, 100, true), (100, 79, false), (0, 0, true)]
+        {
+            assert_eq!(agree(ms(one), ms(other)), expected, "{one} {other}");
+        }
+    }
 }

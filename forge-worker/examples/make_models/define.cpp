@@ -29,12 +29,13 @@ char* guarded(Body body) noexcept {
 
 extern "C" {
 
-// Saves a module with `count` parameters and the methods of `source`.
-char* forge_define(const char* source, const char* const* names, at::Tensor* const* parameters, size_t count,
-                   const char* path) {
+// Saves a module with the methods of `source` and so many parameters and, behind them, buffers.
+char* forge_define(const char* source, const char* const* names, at::Tensor* const* tensors, size_t parameters,
+                   size_t buffers, const char* path) {
   return guarded([&] {
     Module module("Model");
-    for (size_t i = 0; i < count; ++i) module.register_parameter(names[i], *parameters[i], false);
+    for (size_t i = 0; i < parameters; ++i) module.register_parameter(names[i], *tensors[i], false);
+    for (size_t i = parameters; i < parameters + buffers; ++i) module.register_buffer(names[i], *tensors[i]);
     module.define(source);
     module.save(path);
   });

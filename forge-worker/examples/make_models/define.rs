@@ -8,30 +8,35 @@ use std::{
 
 use tch::Tensor;
 
-/// Saves a module whose methods `source` holds and whose `self` has these parameters.
+/// What the `self` of a module has, by name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attributes<'a> {
+    pub(crate) parameters: &'a [(String, Tensor)],
+    pub(crate) buffers: &'a [(String, Tensor)],
+}
+
+/// Saves a module whose methods `source` holds.
 ///
 /// # Errors
 ///
 /// What libtorch's compiler says about `source`, or why `path` could not be written.
-pub(crate) fn define(
-    path: &Path,
-    source: &str,
-    parameters: &[(String, Tensor)],
-) -> Result<(), String> {
+pub(crate) fn define(path: &Path, source: &str, attributes: Attributes<'_>) -> Result<(), String> {
     let source = c_string(source)?;
-    let held = parameters.iter().map(|(name, _)| c_string(name)).collect::<Result<Vec<_>, _>>()?;
+    let Attributes { parameters, buffers } = attributes;
+    let all = || parameters.iter().chain(buffers);
+    let held = all().map(|(name, _)| c_string(name)).collect::<Result<Vec<_>, _>>()?;
     let names: Vec<*const c_char> = held.iter().map(|name| name.as_ptr()).collect();
-    let tensors: Vec<*const c_void> =
-        parameters.iter().map(|(_, tensor)| tensor.as_ptr().cast()).collect();
+    let tensors: Vec<*const c_void> = all().map(|(_, tensor)| tensor.as_ptr().cast()).collect();
     let path = c_path(path)?;
     // SAFETY: every pointer is into something that lives until the end of this function; names and
-    // tensors are both `parameters.len()` long; each tensor is an `at::Tensor`.
+    // tensors are equally long, the parameters first; each tensor is an `at::Tensor`.
     verdict(unsafe {
         forge_define(
             source.as_ptr(),
             names.as_ptr(),
             tensors.as_ptr(),
-            tensors.len(),
+            parameters.len(),
+            buffers.len(),
             path.as_ptr(),
         )
     })
@@ -74,8 +79,9 @@ unsafe extern "C" {
     fn forge_define(
         source: *const c_char,
         names: *const *const c_char,
-        parameters: *const *const c_void,
-        count: usize,
+        tensors: *const *const c_void,
+        parameters: usize,
+        buffers: usize,
         path: *const c_char,
     ) -> *mut c_char;
     fn forge_define_named_tuple(path: *const c_char) -> *mut c_char;

@@ -4,6 +4,7 @@
 //! and libtorch pinned, so that they come out the same again.
 
 mod define;
+mod fixtures;
 mod resnet;
 mod small;
 

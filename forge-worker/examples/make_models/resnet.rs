@@ -12,7 +12,7 @@ use tch::{
     vision::resnet::resnet50,
 };
 
-use crate::define::define;
+use crate::define::{Attributes, define};
 
 /// Blocks in each of the four layers.
 const BLOCKS: [usize; 4] = [3, 4, 6, 3];
@@ -31,7 +31,7 @@ pub(crate) fn make(path: &Path) -> Result<(), String> {
         store.variables().into_iter().map(|(name, tensor)| (attribute(&name), tensor)).collect();
     // A HashMap's order is another each time; the file shall not be.
     parameters.sort_by(|(one, _), (other, _)| one.cmp(other));
-    define(path, &source(), &parameters)?;
+    define(path, &source(), Attributes { parameters: &parameters, buffers: &[] })?;
     let difference = difference(path, &network).map_err(|error| error.to_string())?;
     if difference > 1e-4 {
         return Err(format!("the model made differs from tch's by {difference}"));

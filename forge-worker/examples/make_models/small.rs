@@ -4,7 +4,8 @@ use std::{fs, path::Path};
 
 use tch::{Device, Kind, Tensor};
 
-use crate::define::{define, define_named_tuple};
+use crate::define::{Attributes, define, define_named_tuple};
+use crate::fixtures::{FIXTURES, STATEFUL};
 
 /// Name and source of each demo without parameters, as `configs/` serves them.
 const DEMOS: [(&str, &str); 3] = [
@@ -31,118 +32,6 @@ def forward(self, x: Tensor) -> Tensor:
     ),
 ];
 
-/// Name and source of each fixture: what a model may do, well or badly.
-const FIXTURES: [(&str, &str); 13] = [
-    (
-        "double",
-        "
-def forward(self, x: Tensor) -> Tensor:
-    return x * 2
-",
-    ),
-    (
-        "add",
-        "
-def forward(self, x: Tensor, y: Tensor) -> Tensor:
-    return x + y
-",
-    ),
-    (
-        "defaults",
-        "
-def forward(self, x: Tensor, scale: float = 2.0, bias: Optional[Tensor] = None) -> Tensor:
-    scaled = x * scale
-    if bias is not None:
-        scaled = scaled + bias
-    return scaled
-",
-    ),
-    // A default of each kind that Python prints in its own way.
-    (
-        "literals",
-        r"
-def forward(self, x: Tensor, count: int = -3, flag: bool = True, word: str = 'it\'s',
-            tiny: float = 1e-5, tenth: float = 0.1, hundred: float = 100.0, large: float = 1e300,
-            sizes: List[int] = [1, 2]) -> Tensor:
-    return x
-",
-    ),
-    (
-        "inplace",
-        "
-def forward(self, x: Tensor) -> Tensor:
-    return x.mul_(2)
-",
-    ),
-    (
-        "pair",
-        "
-def forward(self, x: Tensor) -> Tuple[Tensor, Tensor]:
-    return x / 2, x * 2
-",
-    ),
-    (
-        "dict",
-        "
-def forward(self, x: Tensor) -> Dict[str, Tensor]:
-    return {'low': x / 2, 'high': x * 2}
-",
-    ),
-    (
-        "nested",
-        "
-def forward(self, x: Tensor) -> Tuple[Tensor, Dict[str, List[Tensor]]]:
-    return x, {'again': [x * 2, x * 3]}
-",
-    ),
-    (
-        "text",
-        "
-def forward(self, x: Tensor) -> str:
-    return 'no tensor'
-",
-    ),
-    // No rows dimension in the output.
-    (
-        "sum",
-        "
-def forward(self, x: Tensor) -> Tensor:
-    return x.sum()
-",
-    ),
-    (
-        "throws",
-        "
-def forward(self, x: Tensor) -> Tensor:
-    assert not bool((x < 0).any()), 'a value is negative'
-    return x * 2
-",
-    ),
-    // 2 to the 60 bytes lie past every address space, so that they are refused at once also where
-    // the kernel overcommits, and nothing is ever written to them.
-    (
-        "oom",
-        "
-def forward(self, x: Tensor) -> Tensor:
-    if x.size(0) > 1:
-        huge = torch.empty([1152921504606846976], dtype=0)
-        return x + huge[:1]
-    return x * 2
-",
-    ),
-    // The largest first value of a row is how many times it multiplies two matrices of 256 x 256.
-    (
-        "slow",
-        "
-def forward(self, x: Tensor) -> Tensor:
-    matrix = torch.eye(256)
-    for i in range(int(x[:, 0].max())):
-        matrix = torch.mm(matrix, matrix)
-    return x * matrix[0, 0] * 2
-",
-    ),
-];
-
 /// Makes every small model.
 pub(crate) fn make(models: &Path, fixtures: &Path) -> Result<(), String> {
     for folder in [models, fixtures] {
@@ -154,6 +43,14 @@ pub(crate) fn make(models: &Path, fixtures: &Path) -> Result<(), String> {
     make_sentiment(models).map_err(|error| format!("sentiment: {error}"))?;
     for (name, source) in FIXTURES {
         make_one(fixtures, name, source, &[])?;
+    }
+    for (name, source) in STATEFUL {
+        let calls = Tensor::f_zeros([1], (Kind::Float, Device::Cpu));
+        let calls = calls.map_err(|error| format!("{name}: {error}"))?;
+        let buffers = [("calls".to_owned(), calls)];
+        let attributes = Attributes { parameters: &[], buffers: &buffers };
+        define(&fixtures.join(name).with_extension("pt"), source, attributes)
+            .map_err(|error| format!("{name}: {error}"))?;
     }
     define_named_tuple(&fixtures.join("named-tuple.pt"))
 }
@@ -187,6 +84,7 @@ fn make_one(
     source: &str,
     parameters: &[(String, Tensor)],
 ) -> Result<(), String> {
-    define(&folder.join(name).with_extension("pt"), source, parameters)
+    let attributes = Attributes { parameters, buffers: &[] };
+    define(&folder.join(name).with_extension("pt"), source, attributes)
         .map_err(|error| format!("{name}: {error}"))
 }

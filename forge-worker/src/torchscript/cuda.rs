@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use tch::{Cuda, Device};
 
-use super::ffi;
+use super::libraries;
 
 /// Why `libtorch_cuda.so` could not be loaded.
 static CUDA_ERROR: OnceLock<String> = OnceLock::new();
@@ -16,9 +16,9 @@ pub(crate) fn open_if_asked() {
     if !arguments.next().is_some_and(|device| device.starts_with("cuda")) {
         return;
     }
-    if let Err(error) = ffi::open_library(c"libtorch_cuda.so") {
+    if let Err(error) = libraries::open_cuda() {
         // Set once, since this runs once.
-        CUDA_ERROR.get_or_init(|| error);
+        CUDA_ERROR.get_or_init(|| error.to_string());
     }
 }
 
@@ -37,7 +37,9 @@ pub(crate) fn device(name: &str) -> Result<Device, String> {
             .ok_or_else(|| format!("device {name:?} is none of \"cpu\", \"cuda\", \"cuda:0\""))?,
     };
     if let Some(error) = CUDA_ERROR.get() {
-        return Err(format!("device {name:?} needs a libtorch with CUDA (set LIBTORCH): {error}"));
+        return Err(format!(
+            "device {name:?} needs a libtorch with CUDA (docs/install.md): {error}"
+        ));
     }
     if !Cuda::is_available() {
         return Err(format!("device {name:?}: libtorch finds no usable GPU"));

@@ -9,27 +9,37 @@ use std::{
     slice,
 };
 
+use forge_ipc::Value;
 use tch::{Device, Tensor};
 
-/// Why the shim could not do what it was asked.
+use super::failure::Failure;
+
+/// What one argument of a run gets.
 #[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) status: Status,
-    /// Without C++ or TorchScript traceback.
-    pub(crate) text: String,
+pub(crate) enum GivenArgument {
+    Default,
+    Tensor(Tensor),
+    Tensors(Vec<Tensor>),
+    Value(Value),
 }
 
-/// Whose fault a [`Failure`] is.
+/// An argument as the file tells it: its name, torch's text for its type, and its default.
+#[derive(Debug)]
+pub(crate) struct TorchArgument {
+    pub(crate) name: String,
+    pub(crate) annotation: String,
+    /// Encoded as `forge_ipc::Structure`; empty where it has no such form.
+    pub(crate) default: Option<Vec<u8>>,
+}
+
+/// How a module is rewritten to run faster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
-    /// The model's code raised it for these inputs.
-    Threw,
-    /// The device has no memory for a batch of this size.
-    OutOfMemory,
-    /// The model returned something other than a nest of tensors.
-    Output,
-    /// Anything else.
-    Other,
+#[repr(i32)]
+pub(crate) enum Variant {
+    /// Parameters become constants of the graph.
+    Frozen = 0,
+    /// Frozen, and its operations fused and laid out for inference.
+    ForInference = 1,
 }
 
 /// The libtorch whose headers the shim was compiled against: `2.11.0`.
@@ -38,16 +48,17 @@ pub(crate) fn torch_version() -> String {
     unsafe { CStr::from_ptr(forge_torch_version()) }.to_string_lossy().into_owned()
 }
 
+/// The number of the binary interface of the libtorch that is loaded, whose first bytes are its
+/// version.
+pub(crate) fn loaded_abi() -> u64 {
+    // SAFETY: the function has no arguments and returns a constant.
+    unsafe { aoti_torch_abi_version() }
+}
+
 /// The instruction set ATen's kernels use on this machine: `AVX512`.
 pub(crate) fn cpu_capability() -> String {
     // SAFETY: the function has no arguments and returns a text we own.
     unsafe { take_text(forge_cpu_capability()) }
-}
-
-/// Whether an error text of libtorch is about memory.
-pub(crate) fn tells_out_of_memory(text: &str) -> bool {
-    // SAFETY: a `CString` is a C string, and the shim only reads it.
-    CString::new(text).is_ok_and(|text| unsafe { forge_tells_out_of_memory(text.as_ptr()) })
 }
 
 /// A loaded module, in `eval` mode, with a `forward`.
@@ -63,50 +74,69 @@ impl Model {
         let (Ok(path), Ok(device)) =
             (CString::new(path.as_os_str().as_bytes()), CString::new(device))
         else {
-            return Err(Failure::other("the path holds a NUL byte"));
+            return Err(Failure::call("the path holds a NUL byte"));
         };
         let mut model = ptr::null_mut();
         // SAFETY: both strings outlive the call; `model` is ours to write to.
         checked(|error| unsafe {
             forge_model_load(path.as_ptr(), device.as_ptr(), &raw mut model, error)
         })?;
-        NonNull::new(model).map(Self).ok_or_else(|| Failure::other("the shim returned no model"))
+        NonNull::new(model).map(Self).ok_or_else(|| Failure::call("the shim returned no model"))
     }
 
-    /// Tells name, torch's type text and default (as Python prints it) of each argument of
-    /// `forward` but `self`.
-    pub(crate) fn arguments(&self) -> Result<Vec<(String, String, Option<String>)>, Failure> {
-        let mut told = Vec::new();
-        // SAFETY: the model lives as long as `self`; `tell` is called only within this call and
-        // gets `told`, which nobody else touches meanwhile.
+    /// The same module, rewritten; this one stays as it is.
+    pub(crate) fn variant(&self, variant: Variant) -> Result<Self, Failure> {
+        let mut made = ptr::null_mut();
+        // SAFETY: the model lives as long as `self` and is only read; `made` is ours to write to.
         checked(|error| unsafe {
-            forge_model_arguments(self.0.as_ptr(), tell, (&raw mut told).cast(), error)
+            forge_model_variant(self.0.as_ptr(), variant as i32, &raw mut made, error)
+        })?;
+        NonNull::new(made).map(Self).ok_or_else(|| Failure::call("the shim returned no model"))
+    }
+
+    /// The arguments of `forward` but `self`.
+    pub(crate) fn arguments(&self) -> Result<Vec<TorchArgument>, Failure> {
+        let mut told = Vec::new();
+        // SAFETY: the model lives as long as `self`; `tell_argument` is called only within this call
+        // and gets `told`, which nobody else touches meanwhile.
+        checked(|error| unsafe {
+            let told = (&raw mut told).cast();
+            forge_model_arguments(self.0.as_ptr(), tell_argument, told, error)
         })?;
         Ok(told)
     }
 
-    /// One forward without gradients. `arguments` are in the order of `forward`'s; `None` and
-    /// those left out at the end take their defaults.
-    pub(crate) fn run(&mut self, arguments: &[Option<Tensor>]) -> Result<Outputs, Failure> {
-        let pointers: Vec<*const c_void> = arguments
-            .iter()
-            .map(|tensor| tensor.as_ref().map_or(ptr::null(), |tensor| tensor.as_ptr().cast()))
-            .collect();
+    /// One forward without gradients. `arguments` are in the order of `forward`'s; those left out
+    /// at the end take their defaults.
+    pub(crate) fn run(&mut self, arguments: &[GivenArgument]) -> Result<Outputs, Failure> {
+        let lists: Vec<Vec<*const c_void>> =
+            arguments.iter().map(GivenArgument::pointers).collect();
+        let given: Vec<RawGiven> =
+            arguments.iter().zip(&lists).map(|(argument, list)| argument.raw(list)).collect();
         let mut outputs = ptr::null_mut();
-        // SAFETY: each pointer is null or the `at::Tensor` of a tensor that `arguments` keeps alive,
-        // and `pointers.len()` is their number; the model is ours alone because of `&mut self`.
+        // SAFETY: `given` points only into `arguments` and `lists`, which outlive the call, and
+        // `given.len()` is their number; the model is ours alone because of `&mut self`.
         checked(|error| unsafe {
-            forge_model_run(
-                self.0.as_ptr(),
-                pointers.as_ptr(),
-                pointers.len(),
-                &raw mut outputs,
-                error,
-            )
+            let count = given.len();
+            forge_model_run(self.0.as_ptr(), given.as_ptr(), count, &raw mut outputs, error)
         })?;
-        NonNull::new(outputs)
-            .map(Outputs)
-            .ok_or_else(|| Failure::other("the shim returned nothing"))
+        NonNull::new(outputs).map(Outputs).ok_or_else(|| Failure::call("the shim returned nothing"))
+    }
+
+    /// Remembers every buffer as it is now, or forgets what it remembered.
+    pub(crate) fn remember(&mut self, remember: bool) -> Result<(), Failure> {
+        // SAFETY: the model is ours alone because of `&mut self`.
+        checked(|error| unsafe { forge_model_remember(self.0.as_ptr(), remember, error) })
+    }
+
+    /// Puts the remembered buffers back; the names of those that were changed.
+    pub(crate) fn restore(&mut self) -> Result<Vec<String>, Failure> {
+        let mut told = Vec::new();
+        // SAFETY: as for `arguments`; the model is ours alone because of `&mut self`.
+        checked(|error| unsafe {
+            forge_model_restore(self.0.as_ptr(), tell_name, (&raw mut told).cast(), error)
+        })?;
+        Ok(told)
     }
 }
 
@@ -156,10 +186,37 @@ impl Drop for Outputs {
     }
 }
 
-impl Failure {
-    fn other(text: &str) -> Self {
-        Self { status: Status::Other, text: text.to_owned() }
+impl GivenArgument {
+    /// Pointers to the tensors of a list.
+    fn pointers(&self) -> Vec<*const c_void> {
+        match self {
+            Self::Tensors(tensors) => tensors.iter().map(|it| it.as_ptr().cast()).collect(),
+            _ => Vec::new(),
+        }
     }
+
+    /// As the shim reads it; `list` is what `pointers` gave.
+    fn raw(&self, list: &[*const c_void]) -> RawGiven {
+        let one = |kind, data: *const c_void| RawGiven { kind, data, count: 1 };
+        match self {
+            Self::Default => one(0, ptr::null()),
+            Self::Tensor(tensor) => one(1, tensor.as_ptr().cast()),
+            Self::Tensors(_) => RawGiven { kind: 2, data: list.as_ptr().cast(), count: list.len() },
+            Self::Value(value) => match value {
+                Value::None => one(3, ptr::null()),
+                Value::Bool(value) => one(4, ptr::from_ref(value).cast()),
+                Value::Int(value) => one(5, ptr::from_ref(value).cast()),
+                Value::Float(value) => one(6, ptr::from_ref(value).cast()),
+                Value::Str(text) => many(7, text.as_bytes()),
+                Value::Ints(items) => many(8, items),
+                Value::Floats(items) => many(9, items),
+            },
+        }
+    }
+}
+
+fn many<T>(kind: i32, items: &[T]) -> RawGiven {
+    RawGiven { kind, data: items.as_ptr().cast(), count: items.len() }
 }
 
 /// Loads a shared library whose symbols everybody may use, for the rest of the process.
@@ -184,15 +241,11 @@ pub(crate) fn open_library(name: &CStr) -> Result<(), String> {
 /// Runs a function of the shim and reads its verdict.
 fn checked(call: impl FnOnce(*mut *mut c_char) -> i32) -> Result<(), Failure> {
     let mut error = ptr::null_mut();
-    let status = match call(&raw mut error) {
-        0 => return Ok(()),
-        1 => Status::Threw,
-        2 => Status::OutOfMemory,
-        3 => Status::Output,
-        _ => Status::Other,
-    };
-    // SAFETY: with a status other than 0 the shim leaves a text of ours, or null without memory.
-    Err(Failure { status, text: unsafe { take_text(error) } })
+    match call(&raw mut error) {
+        0 => Ok(()),
+        // SAFETY: with a status other than 0 the shim leaves a text of ours, or null without memory.
+        status => Err(Failure::new(status, &unsafe { take_text(error) })),
+    }
 }
 
 /// # Safety
@@ -211,22 +264,30 @@ unsafe fn take_text(text: *mut c_char) -> String {
 }
 
 /// Called by `forge_model_arguments` with the `Vec` that [`Model::arguments`] gave it.
-extern "C" fn tell(
+extern "C" fn tell_argument(
     told: *mut c_void,
     name: *const c_char,
-    kind: *const c_char,
+    annotation: *const c_char,
     default: *const c_char,
+    default_bytes: usize,
 ) {
     // SAFETY: `told` is that `Vec`, borrowed by nobody else during the call; the strings are C
-    // strings that live until this returns, of which `default` may be null.
+    // strings that live until this returns; `default` is null or has so many bytes.
     unsafe {
         let text = |text| CStr::from_ptr(text).to_string_lossy().into_owned();
-        let default = (!default.is_null()).then(|| text(default));
-        (*told.cast::<Vec<(String, String, Option<String>)>>()).push((
-            text(name),
-            text(kind),
-            default,
-        ));
+        let default = (!default.is_null())
+            .then(|| slice::from_raw_parts(default.cast(), default_bytes).to_vec());
+        let argument = TorchArgument { name: text(name), annotation: text(annotation), default };
+        (*told.cast::<Vec<TorchArgument>>()).push(argument);
+    }
+}
+
+/// Called by `forge_model_restore` with the `Vec` that [`Model::restore`] gave it.
+extern "C" fn tell_name(told: *mut c_void, name: *const c_char) {
+    // SAFETY: `told` is that `Vec`, borrowed by nobody else during the call; the name is a C string.
+    unsafe {
+        let name = CStr::from_ptr(name).to_string_lossy().into_owned();
+        (*told.cast::<Vec<String>>()).push(name);
     }
 }
 
@@ -240,7 +301,16 @@ struct RawOutputs {
     _opaque: [u8; 0],
 }
 
-type Tell = extern "C" fn(*mut c_void, *const c_char, *const c_char, *const c_char);
+/// `Given` of values.h.
+#[repr(C)]
+struct RawGiven {
+    kind: i32,
+    data: *const c_void,
+    count: usize,
+}
+
+type TellArgument = extern "C" fn(*mut c_void, *const c_char, *const c_char, *const c_char, usize);
+type TellName = extern "C" fn(*mut c_void, *const c_char);
 
 // SAFETY: shim.cpp, compiled with this file, declares these with the same types. Tensors cross as
 // `at::Tensor*`, here a `void*`.
@@ -248,25 +318,37 @@ type Tell = extern "C" fn(*mut c_void, *const c_char, *const c_char, *const c_ch
 unsafe extern "C" {
     fn forge_torch_version() -> *const c_char;
     fn forge_cpu_capability() -> *mut c_char;
-    fn forge_tells_out_of_memory(text: *const c_char) -> bool;
     fn forge_model_load(
         path: *const c_char,
         device: *const c_char,
         model: *mut *mut RawModel,
         error: *mut *mut c_char,
     ) -> i32;
+    fn forge_model_variant(
+        model: *const RawModel,
+        variant: i32,
+        made: *mut *mut RawModel,
+        error: *mut *mut c_char,
+    ) -> i32;
     fn forge_model_free(model: *mut RawModel);
     fn forge_model_arguments(
         model: *const RawModel,
-        tell: Tell,
+        tell: TellArgument,
         context: *mut c_void,
         error: *mut *mut c_char,
     ) -> i32;
     fn forge_model_run(
         model: *mut RawModel,
-        inputs: *const *const c_void,
+        given: *const RawGiven,
         count: usize,
         outputs: *mut *mut RawOutputs,
+        error: *mut *mut c_char,
+    ) -> i32;
+    fn forge_model_remember(model: *mut RawModel, remember: bool, error: *mut *mut c_char) -> i32;
+    fn forge_model_restore(
+        model: *mut RawModel,
+        tell: TellName,
+        context: *mut c_void,
         error: *mut *mut c_char,
     ) -> i32;
     fn forge_outputs_count(outputs: *const RawOutputs) -> usize;
@@ -276,8 +358,10 @@ unsafe extern "C" {
     fn forge_text_free(text: *mut c_char);
 }
 
-// SAFETY: the signatures of dlopen(3) and dlerror(3).
+// SAFETY: the signatures of dlopen(3), dlerror(3) and, from torch/csrc/inductor/aoti_torch/c/shim.h,
+// libtorch's own.
 unsafe extern "C" {
+    fn aoti_torch_abi_version() -> u64;
     fn dlopen(name: *const c_char, flags: c_int) -> *mut c_void;
     fn dlerror() -> *const c_char;
 }

@@ -1,24 +1,32 @@
 //! Runs TorchScript models with libtorch: the one place of Forge that knows either.
 //!
 //! `ffi` is the line between Rust and the C++ shim (`shim.cpp`) and holds most of the `unsafe`;
-//! `convert` turns the bytes of a frame into tensors and tensors into bytes; `signature` reads what
-//! the file tells of its `forward`; `cuda` makes GPUs reachable. Only fallible `f_…` calls of tch are
-//! used, because the others panic.
+//! `failure` sorts what goes wrong behind it; `convert` turns the bytes of a frame into tensors and
+//! tensors into bytes; `signature` reads what the file tells of its `forward`; `fastest` finds the
+//! setting a model runs fastest with; `libraries` judges the libtorch that was found; `cuda` makes
+//! GPUs reachable. Only fallible `f_…` calls of tch are used, because the others panic.
 
 mod convert;
 mod cuda;
+mod failure;
+mod fastest;
 mod ffi;
+mod libraries;
 mod signature;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Once;
 
-use forge_ipc::{InputView, LoadModel, OutputSink, Signature, Structure};
+use forge_ipc::{
+    Arguments, BatchView, Given, InputView, LoadModel, OutputSink, Signature, Structure, TensorMeta,
+};
 use forge_worker::{Description, Engine, EngineError, ModelFile};
 use tch::{Device, Tensor};
 
 pub(crate) use cuda::open_if_asked as open_cuda_if_asked;
+use ffi::GivenArgument;
+pub(crate) use libraries::check as check_libraries;
 
 /// A loaded TorchScript module and its `forward`.
 #[derive(Debug)]
@@ -51,15 +59,24 @@ impl Engine for TorchScript {
         &self.signature
     }
 
-    /// The inputs are for the tensor arguments of `forward`, in their order. Arguments left over
-    /// take their defaults.
-    fn run(
-        &mut self,
-        inputs: &[InputView<'_>],
-        _rows: u32,
-        out: &mut dyn OutputSink,
-    ) -> Result<(), EngineError> {
-        let arguments = self.arguments(inputs)?;
+    fn remember(&mut self) -> Result<(), EngineError> {
+        Ok(self.model.remember(true)?)
+    }
+
+    fn restore(&mut self) -> Result<Vec<String>, EngineError> {
+        Ok(self.model.restore()?)
+    }
+
+    fn forget(&mut self) -> Result<(), EngineError> {
+        Ok(self.model.remember(false)?)
+    }
+
+    fn optimize(&mut self, batches: &[Vec<TensorMeta>]) -> Result<String, EngineError> {
+        fastest::choose(self, batches)
+    }
+
+    fn run(&mut self, batch: &BatchView<'_>, out: &mut dyn OutputSink) -> Result<(), EngineError> {
+        let arguments = self.arguments(batch)?;
         let outputs = self.model.run(&arguments)?;
         let structure = Structure::decode(outputs.structure())
             .map_err(|error| EngineError::OutputShape(format!("output: {error}")))?;
@@ -69,20 +86,62 @@ impl Engine for TorchScript {
 }
 
 impl TorchScript {
-    fn arguments(&self, inputs: &[InputView<'_>]) -> Result<Vec<Option<Tensor>>, EngineError> {
-        if inputs.len() > self.tensor_arguments.len() {
-            return Err(EngineError::Engine(format!(
-                "the model takes {} tensors, got {}",
-                self.tensor_arguments.len(),
-                inputs.len()
-            )));
+    fn arguments(&self, batch: &BatchView<'_>) -> Result<Vec<GivenArgument>, EngineError> {
+        let mut tensors = Tensors { left: batch.inputs.iter(), device: self.device };
+        let arguments = if batch.arguments.is_in_order() {
+            self.in_order(&mut tensors, batch.inputs.len())?
+        } else {
+            as_given(batch.arguments, &mut tensors)?
+        };
+        match tensors.left.len() {
+            0 => Ok(arguments),
+            left => Err(EngineError::Engine(format!("{left} tensors are for no argument"))),
         }
-        let mut arguments = Vec::new();
-        for (input, place) in inputs.iter().zip(&self.tensor_arguments) {
-            arguments.resize_with(*place, || None);
-            arguments.push(Some(convert::to_tensor(input, self.device)?));
+    }
+
+    fn in_order(
+        &self,
+        tensors: &mut Tensors<'_>,
+        count: usize,
+    ) -> Result<Vec<GivenArgument>, EngineError> {
+        let mut arguments = Vec::with_capacity(count);
+        for place in self.tensor_arguments.iter().take(count) {
+            arguments.resize_with(*place, || GivenArgument::Default);
+            arguments.push(GivenArgument::Tensor(tensors.next()?));
         }
         Ok(arguments)
+    }
+}
+
+fn as_given(
+    arguments: Arguments<'_>,
+    tensors: &mut Tensors<'_>,
+) -> Result<Vec<GivenArgument>, EngineError> {
+    let given = arguments.decode().map_err(|error| EngineError::Engine(error.to_string()))?;
+    let argument = |given| {
+        Ok(match given {
+            Given::Default => GivenArgument::Default,
+            Given::Tensor => GivenArgument::Tensor(tensors.next()?),
+            Given::Tensors(count) => {
+                let list = (0..count).map(|_| tensors.next()).collect::<Result<_, _>>();
+                GivenArgument::Tensors(list?)
+            }
+            Given::Value(value) => GivenArgument::Value(value),
+        })
+    };
+    given.into_iter().map(argument).collect()
+}
+
+/// The tensors of a batch that have not found their argument yet.
+struct Tensors<'a> {
+    left: std::slice::Iter<'a, InputView<'a>>,
+    device: Device,
+}
+
+impl Tensors<'_> {
+    fn next(&mut self) -> Result<Tensor, EngineError> {
+        let too_few = || EngineError::Engine("the batch has too few tensors".to_owned());
+        convert::to_tensor(self.left.next().ok_or_else(too_few)?, self.device)
     }
 }
 
@@ -100,7 +159,7 @@ fn set_threads(intra_op: u32) -> Result<(), EngineError> {
 }
 
 /// The first line of what libtorch says, with a word on whose fault it is.
-fn load_error(failure: &ffi::Failure) -> EngineError {
+fn load_error(failure: &failure::Failure) -> EngineError {
     let mut lines = failure.text.lines().filter(|line| !line.trim().is_empty());
     let line = lines.next().unwrap_or("libtorch does not say why");
     EngineError::Load(if line.contains("PytorchStreamReader") {
@@ -108,15 +167,4 @@ fn load_error(failure: &ffi::Failure) -> EngineError {
     } else {
         format!("cannot load the model: {line}")
     })
-}
-
-impl From<ffi::Failure> for EngineError {
-    fn from(failure: ffi::Failure) -> Self {
-        match failure.status {
-            ffi::Status::Threw => Self::Threw(failure.text),
-            ffi::Status::OutOfMemory => Self::OutOfMemory(failure.text),
-            ffi::Status::Output => Self::OutputShape(failure.text),
-            ffi::Status::Other => Self::Engine(failure.text),
-        }
-    }
 }

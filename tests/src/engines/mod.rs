@@ -14,8 +14,8 @@ use std::time::Duration;
 use std::{fs, process, thread};
 
 use forge_ipc::{
-    Argument, ArgumentKind, Dtype, InputView, LoadModel, OutputSink, Shape, Signature, Structure,
-    TensorMeta,
+    Argument, ArgumentKind, BatchView, Dtype, InputView, LoadModel, OutputSink, Shape, Signature,
+    Structure, TensorMeta,
 };
 use forge_tests::until;
 use forge_worker::{Description, Engine, EngineError, ModelFile};
@@ -44,7 +44,8 @@ impl Engine for TestEngine {
             Behaviour::Print => print("load"),
             _ => {}
         }
-        let tensor = |name| Argument { name, kind: ArgumentKind::Tensor, default: None };
+        let tensor =
+            |name| Argument { name, kind: ArgumentKind::Tensor, optional: false, default: None };
         let signature = Signature { arguments: arguments.into_iter().map(tensor).collect() };
         Ok(Self { behaviour, signature })
     }
@@ -53,12 +54,8 @@ impl Engine for TestEngine {
         &self.signature
     }
 
-    fn run(
-        &mut self,
-        inputs: &[InputView<'_>],
-        rows: u32,
-        out: &mut dyn OutputSink,
-    ) -> Result<(), EngineError> {
+    fn run(&mut self, batch: &BatchView<'_>, out: &mut dyn OutputSink) -> Result<(), EngineError> {
+        let BatchView { rows, inputs, .. } = *batch;
         let asked = |when, trigger: fn(f32) -> bool| rows::asked(when, trigger, inputs, rows);
         match &self.behaviour {
             Behaviour::Echo

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic, in its helpers too")]
 #![forbid(unsafe_code)]
 
+mod links;
 mod names;
 mod rules;
 mod source;
@@ -134,6 +135,15 @@ fn every_ignored_test_says_why() {
 #[test]
 fn tests_wait_for_conditions_instead_of_sleeping() {
     assert_holds(&["tests"], rules::tests_do_not_sleep);
+}
+
+#[test]
+fn every_link_of_the_documentation_leads_somewhere() {
+    let pages = links::pages();
+    assert!(pages.len() > 10, "{pages:?}");
+    assert_none(pages.iter().flat_map(|page| {
+        links::dead_links(page, &fs::read_to_string(source::root().join(page)).unwrap())
+    }));
 }
 
 // The checks themselves.

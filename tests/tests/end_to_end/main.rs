@@ -5,11 +5,13 @@
 
 mod bad_input;
 mod batching;
+mod behind_a_proxy;
 mod broken_workers;
 mod check_command;
 mod cross_origin;
 mod deadlines;
 mod docs_page;
+mod documented_requests;
 mod dtypes;
 mod failing_models;
 mod hanging_up;
@@ -20,6 +22,7 @@ mod models_and_health;
 mod openapi;
 mod other_commands;
 mod predict;
+mod python_configurations;
 mod refused_senders;
 mod request_ids;
 mod resources;

@@ -1,6 +1,7 @@
 //! What else a person may type, and what a broken installation says.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -76,4 +77,31 @@ fn forge_without_its_worker_beside_it_says_so() {
     let finished = finish(Command::new(&forge).arg("--version"));
     assert_eq!(finished.code(), 1);
     assert!(finished.stderr.contains("side by side"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_libtorch_of_two_directories_is_refused_with_both() {
+    let dir = TempDir::new();
+    fs::copy(libtorch().join("lib/libc10.so"), dir.path().join("libc10.so")).unwrap();
+    let config = dir.write("forge.toml", "[server]\nport = 0\n[models.m]\npath = \"m.pt\"\n");
+    dir.write("m.pt", "");
+    for arguments in [&["--version"][..], &["serve", config.to_str().unwrap()]] {
+        let finished = finish(forge(arguments).env("LD_LIBRARY_PATH", dir.path()));
+        assert_eq!(finished.code(), 1, "{}", finished.stderr);
+        let said = finished.stderr.lines().last().unwrap();
+        assert!(said.contains("libtorch comes from two directories"), "{said}");
+        assert!(said.contains(dir.path().to_str().unwrap()), "{said}");
+    }
+}
+
+#[test]
+fn another_place_with_the_same_libtorch_is_used() {
+    let dir = TempDir::new();
+    for entry in fs::read_dir(libtorch().join("lib")).unwrap() {
+        let path = fs::canonicalize(entry.unwrap().path()).unwrap();
+        symlink(&path, dir.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let finished = finish(forge(&["--version"]).env("LD_LIBRARY_PATH", dir.path()));
+    assert_eq!(finished.code(), 0, "{}", finished.stderr);
+    assert!(finished.stdout.contains("libtorch 2."), "{}", finished.stdout);
 }

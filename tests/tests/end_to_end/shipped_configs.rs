@@ -22,14 +22,14 @@ fn every_shipped_config_is_sound() {
 
 #[test]
 fn the_dummy_doubles_whatever_it_is_sent() {
-    let forge = Setup::of_config("dummy.toml").start();
+    let forge = Setup::of_config("configs/dummy.toml").start();
     assert_eq!(forge.predict("dummy", &json!({"input": [1, 2]})).output(), json!([2.0, 4.0]));
     assert_eq!(forge.predict("dummy", &json!({"input": [[3]]})).output(), json!([[6.0]]));
 }
 
 #[test]
 fn the_two_models_of_multi_are_batched_differently() {
-    let forge = Setup::of_config("multi.toml").start();
+    let forge = Setup::of_config("configs/multi.toml").start();
     let models = forge.get("/v1/models").json();
     let names: Vec<&String> = models.as_object().unwrap().keys().collect();
     assert_eq!(names.len(), 2);
@@ -39,7 +39,7 @@ fn the_two_models_of_multi_are_batched_differently() {
 
 #[test]
 fn the_sentiment_model_takes_an_embedding_and_gives_three_scores() {
-    let forge = Setup::of_config("sentiment.toml").start();
+    let forge = Setup::of_config("configs/sentiment.toml").start();
     let output = forge.predict("sentiment", &json!({"input": vec![0.5; 768]})).output();
     assert_eq!(output.as_array().unwrap().len(), 3);
     let refused = forge.predict("sentiment", &json!({"input": [1]}));

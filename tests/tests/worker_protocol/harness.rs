@@ -74,6 +74,8 @@ impl Worker {
             device: "cpu".to_owned(),
             threads: 1,
             cpus: cpus.to_vec(),
+            batching: true,
+            optimize: false,
         };
         self.send(&ToWorker::Load(settings), &[model_file(script).as_fd()]);
     }

@@ -3,8 +3,8 @@
 use super::*;
 use crate::tensor::{Dtype, Shape};
 
-fn key(dims: &[u64]) -> Arc<[TensorMeta]> {
-    Arc::new([TensorMeta { dtype: Dtype::Float32, shape: Shape::new(dims).unwrap() }])
+fn key(dims: &[u64]) -> Group {
+    Group::of_tensors([TensorMeta { dtype: Dtype::Float32, shape: Shape::new(dims).unwrap() }])
 }
 
 /// A queue with a clock that only the test moves.
@@ -147,11 +147,11 @@ fn a_batch_is_cut_by_bytes_as_well_as_by_rows() {
     for (payload, max_rows, rows) in
         [(448, 32, 1), (399, 32, 0), (832, 32, 2), (1_000_000, 32, 32), (0, 1, 0)]
     {
-        assert_eq!(rows_that_fit(&key(&[100]), payload, max_rows), rows, "{payload}");
+        assert_eq!(rows_that_fit(&key(&[100]).row, payload, max_rows), rows, "{payload}");
     }
-    let two = [key(&[100]), key(&[1])].concat();
+    let two = [key(&[100]).row, key(&[1]).row].concat();
     assert_eq!(rows_that_fit(&two, 448 + 64, 32), 1);
-    assert_eq!(rows_that_fit(&key(&[u64::MAX]), u64::MAX, 4), 0);
+    assert_eq!(rows_that_fit(&key(&[u64::MAX]).row, u64::MAX, 4), 0);
 }
 
 #[test]

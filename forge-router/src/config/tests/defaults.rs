@@ -29,7 +29,8 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(model.request_timeout, 30 * SECOND);
     assert_eq!(model.batch_timeout, 60 * SECOND);
     assert_eq!(model.load_timeout, 300 * SECOND);
-    assert_eq!(model.frame_bytes.get(), 8_388_608);
+    assert_eq!((model.frame_bytes, model.batching, model.check_batching), (None, true, true));
+    assert!(model.optimize);
     assert!(!model.required);
     assert!(model.inputs.is_empty());
     let [worker] = model.workers.as_slice() else { panic!("{:?}", model.workers) };
@@ -93,7 +94,7 @@ fn every_key_is_read() {
     assert_eq!(model.batch_window, Duration::from_micros(500));
     assert_eq!((model.max_batch_size.get(), model.max_queue_depth.get()), (8, 9));
     assert_eq!((model.request_timeout, model.batch_timeout), (3 * SECOND, 4 * SECOND));
-    assert_eq!((model.load_timeout, model.frame_bytes.get()), (5 * SECOND, 4096));
+    assert_eq!((model.load_timeout, model.frame_bytes.unwrap().get()), (5 * SECOND, 4096));
     assert!(model.required);
     let workers: Vec<_> =
         model.workers.iter().map(|it| (it.device, it.threads.get(), it.cpus.clone())).collect();

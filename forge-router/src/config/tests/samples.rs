@@ -22,23 +22,64 @@ fn every_sample_config_is_without_errors() {
 
 /// What a reader knows is told when it meets a key that it does not know.
 #[test]
-fn every_key_is_documented() {
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
-    let docs = fs::read_to_string(docs).unwrap();
+fn the_reference_has_every_key_and_no_other() {
     let text = "[server]\n\"?\" = 1\n[models.m]\npath = \"m.pt\"\n\"?\" = 1\n\
                 [[models.m.inputs]]\n\"?\" = 1";
     let outcome = Files::new().load(text);
     let Err(ConfigErrors::Invalid { problems, .. }) = outcome else { panic!("{outcome:?}") };
-    let mut keys = BTreeSet::new();
-    for problem in problems {
-        if let Problem::UnknownKey { allowed, .. } = problem {
-            keys.extend(allowed);
-        }
+    for (section, heading) in [
+        ("server", "## `[server]`"),
+        ("models.m", "## `[models.NAME]`"),
+        ("models.m.inputs[0]", "## `[[models.NAME.inputs]]`"),
+    ] {
+        let key = format!("{section}.\"?\"");
+        let known = problems.iter().find_map(|problem| match problem {
+            Problem::UnknownKey { key: found, allowed, .. } if *found == key => Some(allowed),
+            _ => None,
+        });
+        let mut known: BTreeSet<&str> = known.unwrap().iter().map(String::as_str).collect();
+        // Of a model, `inputs` has a section of its own.
+        known.remove("inputs");
+        let rows = reference(heading);
+        let documented: BTreeSet<&str> = rows.iter().map(|row| row.key.as_str()).collect();
+        assert_eq!(documented, known, "{heading}");
     }
-    // Of a model, `inputs` has a section of its own.
-    assert!(keys.remove("inputs"));
-    assert_eq!(keys.len(), 10 + 14 + 3);
-    for key in keys {
-        assert!(docs.contains(&format!("\n| `{key}` |")), "{key}");
-    }
+}
+
+#[test]
+fn the_defaults_of_the_reference_are_the_real_ones() {
+    let written = |heading| {
+        let rows = reference(heading).into_iter();
+        let lines: Vec<String> = rows
+            .filter_map(|row| row.default.map(|default| format!("{} = {default}\n", row.key)))
+            .collect();
+        assert!(lines.len() >= 9, "{lines:?}");
+        lines.concat()
+    };
+    let model = "[models.m]\npath = \"m.pt\"\n";
+    let explicit =
+        format!("[server]\n{}{model}{}", written("## `[server]`"), written("## `[models.NAME]`"));
+    let files = Files::new();
+    assert_eq!(files.load(&explicit).unwrap(), files.load(model).unwrap());
+}
+
+struct Row {
+    key: String,
+    /// In TOML, where it is the same on every machine.
+    default: Option<String>,
+}
+
+/// The rows of the table under `heading` in the reference.
+fn reference(heading: &str) -> Vec<Row> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+    let page = fs::read_to_string(page).unwrap();
+    let lines = page.lines().skip_while(|line| *line != heading).skip(1);
+    let lines = lines.take_while(|line| !line.starts_with("## "));
+    let row = |line: &str| {
+        let mut cells = line.strip_prefix("| `")?.split('|');
+        let key = cells.next()?.trim().strip_suffix('`')?.to_owned();
+        let default = cells.next()?.trim().strip_prefix('`').and_then(|cell| cell.split_once('`'));
+        Some(Row { key, default: default.map(|(default, _)| default.to_owned()) })
+    };
+    lines.filter_map(row).collect()
 }

@@ -23,7 +23,6 @@ pub enum Batching {
     /// Rows of many requests are stacked.
     Rows { max_batch_size: u32, window_ms: f64 },
     /// Each request is a forward pass of its own, without a dimension added.
-    #[allow(dead_code, reason = "no model can be configured so yet")]
     Off,
 }
 
@@ -40,7 +39,6 @@ pub struct InputDocument {
 
 /// The type of an argument, or the one inside `Optional[…]`.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(dead_code, reason = "only tensors can be sent yet")]
 pub enum InputKind {
     Tensor(TensorDocument),
     /// A list of tensors.
@@ -51,14 +49,12 @@ pub enum InputKind {
     Str,
     Ints,
     Floats,
-    Bools,
     /// Another type, in torch's own words.
     Other(String),
 }
 
 /// What is known of a tensor that is sent.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(dead_code, reason = "what was answered is not remembered yet")]
 pub enum TensorDocument {
     /// The config declares it. `None` is a free dimension.
     Declared {
@@ -75,7 +71,6 @@ pub enum TensorDocument {
 
 /// What a model answers for one request.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(dead_code, reason = "what a model answered is not remembered yet")]
 pub enum OutputDocument {
     /// A tensor of this dtype, with so many dimensions in an answer.
     Tensor {
@@ -143,7 +138,6 @@ impl InputDocument {
             InputKind::Str => "str",
             InputKind::Ints => "List[int]",
             InputKind::Floats => "List[float]",
-            InputKind::Bools => "List[bool]",
             InputKind::Other(name) => name,
         };
         if self.optional { format!("Optional[{name}]") } else { name.to_owned() }

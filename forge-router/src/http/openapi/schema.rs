@@ -17,7 +17,6 @@ pub fn input(input: &InputDocument) -> Value {
         InputKind::Str => json!({"type": "string"}),
         InputKind::Ints => json!({"type": "array", "items": {"type": "integer"}}),
         InputKind::Floats => json!({"type": "array", "items": {"type": "number"}}),
-        InputKind::Bools => json!({"type": "array", "items": {"type": "boolean"}}),
         InputKind::Other(_) => json!({}),
     };
     if input.optional {

@@ -3,13 +3,26 @@
 mod properties;
 mod refusals;
 
-use super::{Budget, Declared, DecodeError, DecodeOptions, Decoded, Form, Limits, decode};
-use crate::tensor::Dtype;
+use super::{
+    Budget, Declared, DecodeError, DecodeOptions, Decoded, DecodedInput, DecodedTensor, Form,
+    Limits, decode,
+};
+use crate::tensor::{ArgumentKind, Dtype};
 
-/// Declares `int64` for the input `ids` and nothing else.
+/// Declares `int64` for the input `ids`; some others are arguments of other kinds.
 struct OnlyIds;
 
 impl Declared for OnlyIds {
+    fn argument(&self, name: &str) -> (ArgumentKind, bool) {
+        match name {
+            "count" => (ArgumentKind::Int, false),
+            "offset" => (ArgumentKind::Float, true),
+            "mask" => (ArgumentKind::Tensor, true),
+            "images" => (ArgumentKind::Tensors, false),
+            _ => (ArgumentKind::Tensor, false),
+        }
+    }
+
     fn dtype(&self, name: Option<&str>) -> Option<Dtype> {
         (name == Some("ids")).then_some(Dtype::Int64)
     }
@@ -46,14 +59,88 @@ fn decoded(body: &str) -> Result<Decoded, DecodeError> {
 /// Name, dtype, shape and elements as text of each input.
 fn shown(body: &str) -> String {
     let decoded = decoded(body).unwrap_or_else(|error| panic!("{body}: {error}"));
-    let inputs = decoded.inputs.into_iter().map(|(name, tensor)| {
-        let mut values = Vec::new();
-        super::write_tensor(&mut values, tensor.dtype, &tensor.shape, &tensor.data);
-        let values = String::from_utf8(values).unwrap();
+    let inputs = decoded.inputs.into_iter().map(|(name, input)| {
         let name = name.map_or(String::new(), |name| format!("{name}: "));
-        format!("{name}{} {} {values}", tensor.dtype, tensor.shape)
+        let input = match input {
+            DecodedInput::Tensor(tensor) => shown_tensor(&tensor),
+            DecodedInput::Tensors(list) => {
+                format!("({})", list.iter().map(shown_tensor).collect::<Vec<_>>().join(" | "))
+            }
+            DecodedInput::Value(value) => format!("{value:?}"),
+        };
+        format!("{name}{input}")
     });
     inputs.collect::<Vec<_>>().join("; ")
+}
+
+fn shown_tensor(tensor: &DecodedTensor) -> String {
+    let mut values = Vec::new();
+    super::write_tensor(&mut values, tensor.dtype, &tensor.shape, &tensor.data);
+    format!("{} {} {}", tensor.dtype, tensor.shape, String::from_utf8(values).unwrap())
+}
+
+/// The bytes of the only tensor.
+fn only(decoded: Decoded) -> Vec<u8> {
+    tensors_of(&decoded).next().expect("a tensor").data.clone()
+}
+
+fn tensors_of(decoded: &Decoded) -> impl Iterator<Item = &DecodedTensor> {
+    decoded.inputs.iter().flat_map(|(_, input)| match input {
+        DecodedInput::Tensor(tensor) => std::slice::from_ref(tensor),
+        DecodedInput::Tensors(list) => list,
+        DecodedInput::Value(_) => &[],
+    })
+}
+
+#[test]
+fn arguments_of_other_kinds_are_read_by_their_kind() {
+    for (body, expected) in [
+        (r#"{"inputs":{"count":3,"x":[1]}}"#, "count: Int(3); x: float32 [1] [1.0]"),
+        (r#"{"inputs":{"offset":null}}"#, "offset: None"),
+        (r#"{"inputs":{"offset":2}}"#, "offset: Float(2.0)"),
+        (r#"{"inputs":{"mask":null}}"#, "mask: None"),
+        (r#"{"inputs":{"mask":[1]}}"#, "mask: float32 [1] [1.0]"),
+        (r#"{"inputs":{"images":[]}}"#, "images: ()"),
+        (
+            r#"{"inputs":{"images":[[1,2], {"data":[3],"dtype":"uint8"}, [[4],[5]]]}}"#,
+            "images: (float32 [2] [1.0,2.0] | uint8 [1] [3] | float32 [2, 1] [[4.0],[5.0]])",
+        ),
+    ] {
+        assert_eq!(shown(body), expected, "{body}");
+    }
+}
+
+#[test]
+fn a_shape_beside_the_data_orders_or_repeats_it() {
+    for (body, expected) in [
+        (r#"{"inputs":{"x":{"data":0.5,"shape":[2,1]}}}"#, "x: float32 [2, 1] [[0.5],[0.5]]"),
+        (
+            r#"{"inputs":{"x":{"shape":[2,2],"data":[1,2,3,4],"dtype":"int8"}}}"#,
+            "x: int8 [2, 2] [[1,2],[3,4]]",
+        ),
+        (r#"{"inputs":{"x":{"data":7,"shape":[]}}}"#, "x: float32 [] 7.0"),
+        (r#"{"inputs":{"x":{"data":7,"shape":[0]}}}"#, "x: float32 [0] []"),
+    ] {
+        assert_eq!(shown(body), expected, "{body}");
+    }
+    for (body, expected) in [
+        (
+            r#"{"inputs":{"x":{"data":[1,2],"shape":[3]}}}"#,
+            "does not have the elements of shape [3]",
+        ),
+        (r#"{"inputs":{"x":{"data":1,"shape":[-1]}}}"#, "expected dimensions of 0 or more"),
+        (r#"{"inputs":{"x":{"data":1,"shape":[1,1,1,1,1,1,1,1]}}}"#, "deeper than 7 levels"),
+        (r#"{"inputs":{"x":{"data":1,"shape":[9223372036854775807,4]}}}"#, "no memory"),
+        (r#"{"inputs":{"x":{"data":1,"shape":3}}}"#, "expected an array of integers"),
+        (r#"{"inputs":{"x":{"shape":[1],"data":1,"shape":[1]}}}"#, "stands twice"),
+    ] {
+        let refused = decoded(body).unwrap_err().to_string();
+        assert!(refused.contains(expected), "{body}: {refused}");
+    }
+    let (refused, taken) =
+        decoded_within(br#"{"inputs":{"x":{"data":1,"shape":[1000000]}}}"#, 4096);
+    assert!(matches!(refused, Err(DecodeError::Memory { bytes: 4_000_000 })));
+    assert!(taken <= 4096);
 }
 
 #[test]
@@ -152,7 +239,8 @@ fn tensors_are_allocated_once_as_large_as_reserved() {
         (format!(r#"{{"input": [{numbers}], "id": 0, "dtype": "float32"}}"#), 4),
     ] {
         let (decoded, taken) = decoded_within(body.as_bytes(), usize::MAX);
-        let (_, tensor) = &decoded.unwrap().inputs[0];
+        let decoded = decoded.unwrap();
+        let tensor = tensors_of(&decoded).next().unwrap();
         assert_eq!(tensor.data.len(), 40_000);
         assert_eq!(tensor.data.capacity(), 40_000 + spare);
         assert_eq!(taken, 40_000 + spare);
@@ -163,7 +251,7 @@ fn tensors_are_allocated_once_as_large_as_reserved() {
 fn a_second_reading_reserves_only_what_the_first_did_not() {
     let body = br#"{"input": [1, 2, 3, 4], "id": 7, "dtype": "float64"}"#;
     let (decoded, taken) = decoded_within(body, usize::MAX);
-    assert_eq!(decoded.unwrap().inputs[0].1.data.len(), 32);
+    assert_eq!(only(decoded.unwrap()).len(), 32);
     assert_eq!(taken, 40);
 }
 

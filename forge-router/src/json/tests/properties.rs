@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{decoded, decoded_within};
+use super::{decoded, decoded_within, tensors_of};
 use crate::tensor::Shape;
 
 /// Numbers as people, programs and attackers write them.
@@ -46,7 +46,7 @@ fn value() -> impl Strategy<Value = String> {
 }
 
 fn bytes_of(body: &str) -> Option<Vec<u8>> {
-    Some(decoded(body).ok()?.inputs.remove(0).1.data)
+    decoded(body).ok().map(super::only)
 }
 
 proptest! {
@@ -163,9 +163,9 @@ proptest! {
         }
         let (read, taken) = decoded_within(&body, usize::MAX);
         if let Ok(read) = read {
-            let held: usize = read.inputs.iter().map(|(_, tensor)| tensor.data.capacity()).sum();
+            let held: usize = tensors_of(&read).map(|tensor| tensor.data.capacity()).sum();
             prop_assert!(held <= taken);
-            for (_, tensor) in &read.inputs {
+            for tensor in tensors_of(&read) {
                 let elements = tensor.shape.elements().unwrap() as usize;
                 prop_assert_eq!(elements * tensor.dtype.size(), tensor.data.len());
             }

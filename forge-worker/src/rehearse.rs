@@ -1,0 +1,102 @@
+//! Runs on made-up inputs before anything is served: the fastest setting, and whether the rows of a
+//! batch are apart.
+
+use forge_ipc::{Arguments, BatchView, Rehearsal, TensorMeta};
+
+use crate::collected::{Collected, Difference, difference};
+use crate::sample::Sample;
+use crate::{Engine, EngineError};
+
+/// Does what the router asked; the words are for its log.
+///
+/// # Errors
+///
+/// [`EngineError::Load`] where the rows of a batch depend on each other, and whatever an engine
+/// cannot recover from.
+pub(crate) fn rehearse<E: Engine>(
+    engine: &mut E,
+    asked: &Rehearsal,
+    optimize: bool,
+) -> Result<String, EngineError> {
+    engine.remember()?;
+    if asked.check_rows
+        && let Some(metas) = asked.batches.first()
+    {
+        check_rows(engine, metas)?;
+    }
+    let setting = match optimize {
+        true => engine.optimize(&asked.batches)?,
+        false => "plain, as its config says".to_owned(),
+    };
+    engine.restore()?;
+    Ok(setting)
+}
+
+/// Runs two rows together and each alone. A model that refuses these inputs is none to judge: the
+/// runs that follow show what it takes.
+fn check_rows<E: Engine>(engine: &mut E, metas: &[TensorMeta]) -> Result<(), EngineError> {
+    let two = |meta: &TensorMeta| {
+        let shape = meta.shape.row()?.with_rows(2)?;
+        Some(TensorMeta { dtype: meta.dtype, shape })
+    };
+    let Some(both) = metas.iter().map(two).collect::<Option<Vec<_>>>() else { return Ok(()) };
+    let Some(both) = Sample::new(&both, 1) else { return Ok(()) };
+    let Ok(together) = run(engine, &both) else { return Ok(()) };
+    for row in 0..2 {
+        let Some(sample) = both.row(row) else { return Ok(()) };
+        let Ok(alone) = run(engine, &sample) else { return Ok(()) };
+        let (Some(of_both), Some(of_one)) = (together.row(row, 2), alone.row(0, 1)) else {
+            return not_by_rows(&together, &alone);
+        };
+        if let Some(found) = difference(&of_both, &of_one) {
+            let is_random = run(engine, &sample).is_ok_and(|again| {
+                again.shape_differs(&alone) || difference(&again, &alone).is_some()
+            });
+            return Err(EngineError::Load(depends(&found, is_random)));
+        }
+    }
+    Ok(())
+}
+
+/// Each run starts from the model's own state.
+fn run<E: Engine>(engine: &mut E, sample: &Sample) -> Result<Collected, EngineError> {
+    engine.restore()?;
+    let inputs = sample.views();
+    let rows = sample.rows();
+    let mut collected = Collected::default();
+    let batch = BatchView { rows, inputs: &inputs, arguments: Arguments::in_order() };
+    engine.run(&batch, &mut collected)?;
+    Ok(collected)
+}
+
+fn depends(found: &Difference, is_random: bool) -> String {
+    let Difference { output, left, right } = found;
+    let random = match is_random {
+        true => " (it also answers the same row alone differently each time: it is random)",
+        false => "",
+    };
+    format!(
+        "the rows of a batch depend on each other: for the same row, output {output} is {left:?} \
+         where it runs together with another row and {right:?} where it runs alone{random}. Set \
+         batching = false to run each request alone, or check_batching = false if this is meant"
+    )
+}
+
+/// An output whose first dimension is not the rows; the same both times where it has no rows at all.
+fn not_by_rows(together: &Collected, alone: &Collected) -> Result<(), EngineError> {
+    let shape = |collected: &Collected, output| {
+        collected.meta(output).map_or("nothing".to_owned(), |meta| meta.shape.to_string())
+    };
+    let has_rows = |collected: &Collected, output, rows: u64| {
+        collected.meta(output).is_some_and(|meta| meta.shape.dims().first() == Some(&rows))
+    };
+    let offender = (0..together.tensors())
+        .find(|output| !has_rows(together, *output, 2) || !has_rows(alone, *output, 1));
+    let output = offender.unwrap_or_default();
+    Err(EngineError::Load(format!(
+        "output {output} has shape {} for 2 rows and {} for 1 row, expected rows first. Return one \
+         entry per row, or set batching = false to run each request alone",
+        shape(together, output),
+        shape(alone, output)
+    )))
+}

@@ -1,0 +1,117 @@
+//! Finds the setting a model runs fastest with, among those whose outputs agree with the plain one.
+//!
+//! Freezing and `optimize_for_inference` usually help a model of convolutions and do little for
+//! others; both change the graph, so each is run beside the plain module before it is trusted.
+
+use std::time::{Duration, Instant};
+
+use forge_ipc::{Arguments, BatchView, TensorMeta};
+use forge_worker::{Collected, Engine, EngineError, Sample, difference};
+
+use super::TorchScript;
+use super::ffi::Variant;
+
+/// A setting has to save at least this part of the time: less is noise.
+const WORTH_IT: f64 = 0.97;
+
+/// Timed runs of each batch, but for models for which that takes too long.
+const RUNS: usize = 5;
+const LONG: Duration = Duration::from_secs(1);
+
+/// Leaves the fastest of the settings in `engine`, and says which that is.
+pub(super) fn choose(
+    engine: &mut TorchScript,
+    batches: &[Vec<TensorMeta>],
+) -> Result<String, EngineError> {
+    let no_memory = || EngineError::OutOfMemory("no memory for made-up inputs".to_owned());
+    let samples: Option<Vec<Sample>> =
+        batches.iter().zip(1..).map(|(metas, seed)| Sample::new(metas, seed)).collect();
+    let samples = samples.ok_or_else(no_memory)?;
+    let plain = match Trial::of(engine, &samples) {
+        Ok(plain) => plain,
+        Err(cause) => return Ok(format!("plain: it does not run on made-up inputs ({cause})")),
+    };
+    let again = Trial::of(engine, &samples)?;
+    if !engine.restore()?.is_empty() {
+        return Ok("plain: it changes its buffers".to_owned());
+    }
+    if plain.differs_from(&again) {
+        return Ok("plain: it answers the same input differently each time".to_owned());
+    }
+    let (mut best, mut name) = (plain.times.clone(), "plain");
+    let mut refused = String::new();
+    for (variant, called) in
+        [(Variant::Frozen, "frozen"), (Variant::ForInference, "optimized for inference")]
+    {
+        let Ok(model) = engine.model.variant(variant) else { continue };
+        let before = std::mem::replace(&mut engine.model, model);
+        match Trial::of(engine, &samples) {
+            Ok(trial) if plain.differs_from(&trial) => {
+                refused.push_str(&format!("; {called} gives other answers"));
+                engine.model = before;
+            }
+            Ok(trial) if relative(&trial.times, &best) < WORTH_IT => {
+                (best, name) = (trial.times, called);
+            }
+            _ => engine.model = before,
+        }
+    }
+    let share = relative(&best, &plain.times) * 100.0;
+    Ok(format!("{name}, {share:.0} % of the plain module's time{refused}"))
+}
+
+/// A setting's outputs and times, of each batch.
+struct Trial {
+    outputs: Vec<Collected>,
+    times: Vec<Duration>,
+}
+
+impl Trial {
+    fn of(engine: &mut TorchScript, samples: &[Sample]) -> Result<Self, EngineError> {
+        let mut trial = Self { outputs: Vec::new(), times: Vec::new() };
+        for sample in samples {
+            trial.outputs.push(run(engine, sample)?);
+            trial.times.push(time(engine, sample)?);
+        }
+        Ok(trial)
+    }
+
+    fn differs_from(&self, other: &Self) -> bool {
+        std::iter::zip(&self.outputs, &other.outputs)
+            .any(|(left, right)| left.shape_differs(right) || difference(left, right).is_some())
+    }
+}
+
+fn run(engine: &mut TorchScript, sample: &Sample) -> Result<Collected, EngineError> {
+    let inputs = sample.views();
+    let rows = sample.rows();
+    let batch = BatchView { rows, inputs: &inputs, arguments: Arguments::in_order() };
+    let mut collected = Collected::default();
+    engine.run(&batch, &mut collected)?;
+    Ok(collected)
+}
+
+/// The shortest of some runs. The first two are not counted: the executor profiles in one and
+/// optimizes in the next.
+fn time(engine: &mut TorchScript, sample: &Sample) -> Result<Duration, EngineError> {
+    run(engine, sample)?;
+    let mut shortest = Duration::MAX;
+    for _ in 0..RUNS {
+        let begun = Instant::now();
+        run(engine, sample)?;
+        shortest = shortest.min(begun.elapsed());
+        if shortest > LONG {
+            break;
+        }
+    }
+    Ok(shortest)
+}
+
+/// The mean over the batches of how much of `than` these times are.
+fn relative(times: &[Duration], than: &[Duration]) -> f64 {
+    let ratio = |(time, than): (&Duration, &Duration)| {
+        time.as_secs_f64() / than.as_secs_f64().max(f64::MIN_POSITIVE)
+    };
+    let ratios = std::iter::zip(times, than).map(ratio);
+    ratios.sum::<f64>() / times.len().max(1) as f64
+}
