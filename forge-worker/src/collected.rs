@@ -123,8 +123,9 @@ fn tolerance(dtype: Dtype) -> f64 {
 }
 
 fn agree(left: f64, right: f64, tolerance: f64) -> bool {
-    let close = (left - right).abs() <= tolerance * left.abs().max(right.abs()).max(1.0);
-    close || left == right || (left.is_nan() && right.is_nan())
+    let difference = (left - right).abs();
+    let is_close = difference <= tolerance * left.abs().max(right.abs()).max(1.0);
+    (difference.is_finite() && is_close) || left == right || (left.is_nan() && right.is_nan())
 }
 
 #[cfg(test)]

@@ -20,8 +20,7 @@ pub(crate) fn run<E: Engine>(
     match checked.offender {
         None => Ok(()),
         Some((output, shape)) => Err(EngineError::OutputShape(format!(
-            "output {output} has shape {shape} for {} rows, expected rows first",
-            batch.rows
+            "output {output} has shape {shape}, expected rows first"
         ))),
     }
 }

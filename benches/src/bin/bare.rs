@@ -57,7 +57,10 @@ fn double(body: &[u8], began: Instant) -> Option<Vec<u8>> {
         declared: &Nothing,
         budget: &mut Nothing,
     };
-    let (_, tensor) = json::decode(body, options).ok()?.inputs.pop()?;
+    let (_, json::DecodedInput::Tensor(tensor)) = json::decode(body, options).ok()?.inputs.pop()?
+    else {
+        return None;
+    };
     let double = |number: &[u8; 4]| (f32::from_le_bytes(*number) * 2.0).to_le_bytes();
     let doubled: Vec<u8> = tensor.data.as_chunks::<4>().0.iter().flat_map(double).collect();
     let head = ResponseHead {

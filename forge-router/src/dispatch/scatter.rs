@@ -41,7 +41,7 @@ pub fn scatter(
         match leaf {
             Some(leaf) => leaves.push(leaf),
             None => {
-                let problem = not_by_rows(index, meta, batch.rows);
+                let problem = not_by_rows(index, meta);
                 return Ok(Err((FailureKind::OutputShape, problem)));
             }
         }
@@ -98,8 +98,8 @@ fn copy_rows(
 }
 
 /// The message for an output whose first dimension is not the rows.
-fn not_by_rows(index: usize, meta: &TensorMeta, rows: u32) -> String {
-    format!("output {index} has shape {} for {rows} rows, expected rows first", meta.shape)
+fn not_by_rows(index: usize, meta: &TensorMeta) -> String {
+    format!("output {index} has shape {}, expected rows first", meta.shape)
 }
 
 /// One output, as far as its rows are concerned. Its products cannot overflow: the ring has checked

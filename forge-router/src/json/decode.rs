@@ -29,8 +29,11 @@ pub struct Limits {
 
 /// What the model's configuration says of its inputs.
 pub trait Declared {
-    /// What the argument `name` takes, and whether it may be null. What is unknown takes a tensor.
-    fn argument(&self, name: &str) -> (ArgumentKind, bool);
+    /// What the argument `name` takes, and whether it may be null: a tensor, where nothing else is
+    /// known.
+    fn argument(&self, _name: &str) -> (ArgumentKind, bool) {
+        (ArgumentKind::Tensor, false)
+    }
 
     /// The dtype of an input; `None` as the name is the one of `input`.
     fn dtype(&self, name: Option<&str>) -> Option<Dtype>;

@@ -160,9 +160,9 @@ impl Reader<'_, '_, '_> {
 mod tests {
     use super::*;
 
-    fn read(kind: ArgumentKind, text: &str) -> Result<Value, String> {
+    fn read(kind: &ArgumentKind, text: &str) -> Result<Value, String> {
         let mut cursor = Cursor::new(text.as_bytes());
-        let value = read_value(&mut cursor, &kind, "n").map_err(|error| error.to_string())?;
+        let value = read_value(&mut cursor, kind, "n").map_err(|error| error.to_string())?;
         assert_eq!(cursor.at, text.len(), "{text}");
         Ok(value)
     }
@@ -181,7 +181,7 @@ mod tests {
             (ArgumentKind::Ints, "[]", Value::Ints(vec![])),
             (ArgumentKind::Floats, "[1,2.5]", Value::Floats(vec![1.0, 2.5])),
         ] {
-            assert_eq!(read(kind, text), Ok(value), "{text}");
+            assert_eq!(read(&kind, text), Ok(value), "{text}");
         }
     }
 
@@ -200,7 +200,7 @@ mod tests {
             (ArgumentKind::Floats, "[1 2]", "expected , or ]"),
             (ArgumentKind::Int, "-", "malformed JSON"),
         ] {
-            let refused = read(kind, text).unwrap_err();
+            let refused = read(&kind, text).unwrap_err();
             assert!(refused.contains(error), "{text}: {refused}");
         }
     }

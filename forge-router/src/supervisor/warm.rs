@@ -14,9 +14,6 @@ use crate::tensor::TensorMeta;
 /// The most runs of one size.
 const MOST_RUNS: u32 = 10;
 
-/// Two times agree when the shorter is at least this part of the longer.
-const AGREEMENT: f64 = 0.8;
-
 /// Runs zeros in batches of these sizes, each until two successive times agree: TorchScript's
 /// profiling executor optimizes on the second call and later. `row` is what one row of each input is.
 pub async fn warm(
@@ -54,9 +51,10 @@ async fn run(link: &WorkerLink, row: &[TensorMeta], rows: u32) -> Result<Duratio
     Ok(answer.await.map_err(|_| lost())??.compute)
 }
 
+/// Within 20 % of the longer.
 fn agree(one: Duration, other: Duration) -> bool {
     let (short, long) = (one.min(other), one.max(other));
-    short.as_secs_f64() >= AGREEMENT * long.as_secs_f64()
+    short * 5 >= long * 4
 }
 
 fn lost() -> RequestError {

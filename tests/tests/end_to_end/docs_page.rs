@@ -44,7 +44,7 @@ fn assert_self_contained(browser: &Browser, forge: &Forge) {
 
 #[test]
 fn every_model_is_shown_and_the_page_loads_nothing_from_elsewhere() {
-    let forge = Setup::of_config("demo.toml").start();
+    let forge = Setup::of_config("configs/demo.toml").start();
     let Some(browser) = Browser::start() else { return };
     open_docs(&browser, &forge);
     let shown = browser.texts(".opblock-post .opblock-summary-path");
@@ -57,7 +57,7 @@ fn every_model_is_shown_and_the_page_loads_nothing_from_elsewhere() {
 
 #[test]
 fn trying_out_a_model_with_a_declared_input_gets_its_prediction() {
-    let forge = Setup::of_config("sentiment.toml").start();
+    let forge = Setup::of_config("configs/sentiment.toml").start();
     let Some(browser) = Browser::start() else { return };
     open_docs(&browser, &forge);
     let answer = try_out(&browser, "sentiment");

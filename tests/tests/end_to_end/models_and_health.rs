@@ -27,8 +27,8 @@ fn one_model_is_shown_with_its_inputs_batching_and_workers() {
     assert_eq!(shown["version"], 1);
     assert_eq!(shown["status"], "ready");
     let inputs = json!([
-        {"name": "a", "dtype": "float32", "shape": [2, 3]},
-        {"name": "b", "dtype": "int64", "shape": [-1]},
+        {"name": "a", "type": "Tensor", "dtype": "float32", "shape": [2, 3]},
+        {"name": "b", "type": "Tensor", "dtype": "int64", "shape": [-1]},
     ]);
     assert_eq!(shown["inputs"], inputs);
     assert_eq!(shown["batching"]["max_batch_size"], 7);
@@ -39,8 +39,19 @@ fn one_model_is_shown_with_its_inputs_batching_and_workers() {
 #[test]
 fn undeclared_inputs_are_shown_by_the_names_in_the_file() {
     let forge = Setup::new().real_model("m", "add.pt").start();
-    let free = |name| json!({"name": name, "dtype": null, "shape": null});
+    let free = |name| json!({"name": name, "type": "Tensor", "dtype": null, "shape": null});
     assert_eq!(forge.get("/v1/models/m").json()["inputs"], json!([free("x"), free("y")]));
+}
+
+#[test]
+fn arguments_that_are_no_tensors_are_shown_with_their_defaults() {
+    let forge = Setup::new().real_model("m", "defaults.pt").start();
+    let inputs = json!([
+        {"name": "x", "type": "Tensor", "dtype": null, "shape": null},
+        {"name": "scale", "type": "float", "default": "2.0"},
+        {"name": "bias", "type": "Optional[Tensor]", "default": "None", "dtype": null, "shape": null},
+    ]);
+    assert_eq!(forge.get("/v1/models/m").json()["inputs"], inputs);
 }
 
 #[test]

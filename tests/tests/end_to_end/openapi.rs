@@ -19,7 +19,7 @@ fn send_examples(forge: &Forge) -> Vec<(String, Value)> {
 
 #[test]
 fn the_example_of_every_demo_model_succeeds_as_it_is() {
-    let forge = Setup::of_config("demo.toml").start();
+    let forge = Setup::of_config("configs/demo.toml").start();
     let answers = send_examples(&forge);
     assert_eq!(answers.len(), 4);
     let (path, answer) = &answers[0];

@@ -80,8 +80,8 @@ fn shown_tensor(tensor: &DecodedTensor) -> String {
 }
 
 /// The bytes of the only tensor.
-fn only(decoded: Decoded) -> Vec<u8> {
-    tensors_of(&decoded).next().expect("a tensor").data.clone()
+fn only(decoded: &Decoded) -> Vec<u8> {
+    tensors_of(decoded).next().expect("a tensor").data.clone()
 }
 
 fn tensors_of(decoded: &Decoded) -> impl Iterator<Item = &DecodedTensor> {
@@ -251,7 +251,7 @@ fn tensors_are_allocated_once_as_large_as_reserved() {
 fn a_second_reading_reserves_only_what_the_first_did_not() {
     let body = br#"{"input": [1, 2, 3, 4], "id": 7, "dtype": "float64"}"#;
     let (decoded, taken) = decoded_within(body, usize::MAX);
-    assert_eq!(only(decoded.unwrap()).len(), 32);
+    assert_eq!(only(&decoded.unwrap()).len(), 32);
     assert_eq!(taken, 40);
 }
 

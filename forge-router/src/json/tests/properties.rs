@@ -46,7 +46,7 @@ fn value() -> impl Strategy<Value = String> {
 }
 
 fn bytes_of(body: &str) -> Option<Vec<u8>> {
-    decoded(body).ok().map(super::only)
+    decoded(body).ok().map(|decoded| super::only(&decoded))
 }
 
 proptest! {

@@ -87,7 +87,7 @@ fn values_of_the_wrong_kind_are_named_with_their_place() {
         ),
         (
             r#"{"inputs": [1]}"#,
-            "\"inputs\" is an array, expected an object of named tensors (byte 11)",
+            "\"inputs\" is an array, expected an object of named inputs (byte 11)",
         ),
         (
             r#"{"input": 1, "dtype": null}"#,
