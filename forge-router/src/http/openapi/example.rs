@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 use super::document::{InputDocument, InputKind, ModelDocument, OutputDocument, TensorDocument};
 use crate::tensor::Dtype;
 
-/// A tensor of more elements is given as one number and its shape, by name.
-const MOST_WRITTEN_OUT: u64 = 1024;
+/// A tensor of more elements is given as one number and its shape, by name: pages of zeros tell
+/// nobody more.
+const MOST_WRITTEN_OUT: u64 = 64;
 
 /// What stands for a free dimension, as in warm-up.
 const FREE_DIM: u64 = 1;

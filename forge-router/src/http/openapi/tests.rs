@@ -64,8 +64,8 @@ fn the_example_is_the_least_that_the_model_takes() {
             json!({"inputs": {"x": {"data": 0.0, "shape": [3, 224, 224]}}}),
         ),
         (
-            vec![answered("x", Dtype::Uint8, &[1025])],
-            json!({"inputs": {"x": {"data": 1, "shape": [1025], "dtype": "uint8"}}}),
+            vec![answered("x", Dtype::Uint8, &[65])],
+            json!({"inputs": {"x": {"data": 1, "shape": [65], "dtype": "uint8"}}}),
         ),
         (
             vec![undeclared("a"), answered("b", Int64, &[1])],
