@@ -7,7 +7,15 @@ use serde_json::{Value, json};
 #[test]
 fn outputs_mirror_the_structure_of_the_model() {
     let forge = [
-        "double", "pair", "list", "dict", "nested", "nested-dict", "named-tuple", "values", "inplace",
+        "double",
+        "pair",
+        "list",
+        "dict",
+        "nested",
+        "nested-dict",
+        "named-tuple",
+        "values",
+        "inplace",
         "text",
     ]
     .iter()
