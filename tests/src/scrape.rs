@@ -1,6 +1,6 @@
 //! The metrics as Prometheus would read them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One scrape of `/metrics`.
 #[derive(Clone, Debug)]
@@ -39,6 +39,13 @@ impl Scrape {
     /// Whether there is such a sample.
     pub fn has(&self, name: &str, labels: &[(&str, &str)]) -> bool {
         !self.matching(name, labels).is_empty()
+    }
+
+    /// The labels of the samples with this name; `None` where there is no such sample.
+    pub fn labels_of(&self, name: &str) -> Option<BTreeSet<&str>> {
+        let samples = self.matching(name, &[]);
+        let labels = samples.iter().flat_map(|sample| sample.labels.keys()).map(String::as_str);
+        (!samples.is_empty()).then(|| labels.collect())
     }
 
     /// Every value of a label.
@@ -91,5 +98,7 @@ mod tests {
         assert_eq!(scrape.sum("a", &[]), 7.0);
         assert!(!scrape.has("a", &[("model", "o")]));
         assert_eq!(scrape.label_values("model"), ["m", "n"]);
+        assert!(scrape.labels_of("a").unwrap().into_iter().eq(["le", "model"]));
+        assert_eq!(scrape.labels_of("c"), None);
     }
 }

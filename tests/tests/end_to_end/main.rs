@@ -20,6 +20,7 @@ mod memory_bound;
 mod metrics;
 mod model_kinds;
 mod models_and_health;
+mod monitoring;
 mod openapi;
 mod other_commands;
 mod predict;
