@@ -62,7 +62,7 @@ fn trying_out_a_model_with_a_declared_input_gets_its_prediction() {
     open_docs(&browser, &forge);
     let answer = try_out(&browser, "sentiment");
     assert_eq!(answer["model"], "sentiment");
-    assert_eq!(answer["output"].as_array().unwrap().len(), 3);
+    assert_eq!(answer["outputs"]["output"].as_array().unwrap().len(), 3);
     assert!(browser.text(&entry("sentiment")).contains("float32 [768]"));
     assert_self_contained(&browser, &forge);
 }

@@ -47,6 +47,43 @@ fn examples_succeed_for_declared_inputs_of_every_dtype_and_for_models_of_every_s
 }
 
 #[test]
+fn examples_succeed_for_models_of_every_kind_of_argument_and_with_batching_off() {
+    let free = [("ids", "int64", "[-1]"), ("values", "float32", "[-1, 2]")];
+    let forge = Setup::new()
+        .real_model("arguments", "arguments.pt")
+        .real_model("values", "values.pt")
+        .real_model("nested-dict", "nested-dict.pt")
+        .real_model("free-dims", "free-dims.pt")
+        .with_inputs(&free)
+        .real_model("detector", "detector.pt")
+        .with("batching = false")
+        .real_model("sizes", "sizes.pt")
+        .with("batching = false")
+        .real_model("large-row", "inplace.pt")
+        .with_inputs(&[("x", "uint8", "[3, 32, 32]")])
+        .start();
+    assert_eq!(send_examples(&forge).len(), 7);
+}
+
+#[test]
+fn an_entry_of_undeclared_inputs_learns_from_the_first_answer() {
+    let forge = Setup::new().real_model("m", "nested.pt").start();
+    let entry = || forge.get("/openapi.json").json()["paths"]["/v1/m/predict"]["post"].clone();
+    let answer = |entry: &Value| entry["responses"]["200"]["content"]["application/json"].clone();
+    assert_eq!(answer(&entry()).get("example"), None);
+    let asked = json!({"input": [[7, 8]], "dtype": "int64"});
+    assert_eq!(forge.predict("m", &asked).status, 200);
+    let learnt = entry();
+    let example = &learnt["requestBody"]["content"]["application/json"]["example"];
+    assert_eq!(*example, json!({"input": [[1, 1]], "dtype": "int64"}));
+    let tensor = json!([[0]]);
+    let expected = json!([tensor, {"again": [tensor, tensor]}]);
+    assert_eq!(answer(&learnt)["example"]["output"], expected);
+    assert_eq!(answer(&learnt)["schema"]["properties"]["output"]["minItems"], 2);
+    send_examples(&forge);
+}
+
+#[test]
 fn an_entry_follows_its_model_from_loading_to_ready() {
     let dir = TempDir::new();
     let script = format!("load-after {}\nargs a b", dir.path().join("go").display());

@@ -45,9 +45,13 @@ fn predict(model: &ModelDocument) -> Value {
     if let Some(example) = example::response(model) {
         answer["example"] = example;
     }
+    let told = match model.output {
+        Some(_) => "The prediction, in the form of the first answer",
+        None => "The prediction",
+    };
     responses.insert(
         "200".to_owned(),
-        json!({"description": "The prediction", "content": {"application/json": answer}}),
+        json!({"description": told, "content": {"application/json": answer}}),
     );
     let mut content = json!({"schema": request(model)});
     if let Some(example) = example::request(model) {
@@ -173,8 +177,12 @@ fn undeclared(model: &ModelDocument) -> Option<String> {
         matches!(kind, InputKind::Tensor(TensorDocument::Answered { .. } | TensorDocument::Unknown))
     };
     let input = model.inputs.as_ref()?.iter().find(|input| is_undeclared(&input.kind))?;
+    let guess = match input.kind {
+        InputKind::Tensor(TensorDocument::Unknown) => "a guess that may not fit",
+        _ => "like the first request that was answered",
+    };
     Some(format!(
-        "The config declares no inputs, so the example may not fit. \
+        "The config declares no inputs: the example is {guess}. \
          Declare them and they are checked, warmed, and shown here:\n\n\
          ```toml\n[[models.\"{}\".inputs]]\nname = \"{}\"\ndtype = \"float32\"\nshape = [3]\n```\n\n",
         model.name, input.name

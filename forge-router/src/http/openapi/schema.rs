@@ -66,19 +66,10 @@ pub fn output(output: &OutputDocument) -> Value {
             }
             schema
         }
-        OutputDocument::List(children) => {
-            let mut kinds: Vec<Value> = Vec::new();
-            for kind in children.iter().map(self::output) {
-                if !kinds.contains(&kind) {
-                    kinds.push(kind);
-                }
-            }
-            match kinds.len() {
-                0 => json!({"type": "array"}),
-                1 => json!({"type": "array", "items": kinds[0]}),
-                _ => json!({"type": "array", "items": {"anyOf": kinds}}),
-            }
-        }
+        OutputDocument::List(children) => match any_of(children) {
+            None => json!({"type": "array"}),
+            Some(child) => json!({"type": "array", "items": child}),
+        },
         OutputDocument::Dict(members) => {
             object(members.iter().map(|(key, child)| (key.clone(), self::output(child))))
         }
@@ -87,12 +78,33 @@ pub fn output(output: &OutputDocument) -> Value {
 
 /// What a model answers to named inputs: always an object.
 pub fn named_output(output: &OutputDocument) -> Value {
-    object(output.named().into_iter().map(|(name, child)| (name, self::output(child))))
+    match output {
+        // Another answer may have more or fewer.
+        OutputDocument::List(children) => match any_of(children) {
+            None => json!({"type": "object"}),
+            Some(child) => json!({"type": "object", "additionalProperties": child}),
+        },
+        _ => object(output.named().into_iter().map(|(name, child)| (name, self::output(child)))),
+    }
 }
 
 /// A schema under `components`.
 pub fn reference(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+/// The schema of each of them; `None` where there are none.
+fn any_of(children: &[OutputDocument]) -> Option<Value> {
+    let mut kinds: Vec<Value> = Vec::new();
+    for kind in children.iter().map(output) {
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    match kinds.len() {
+        0 | 1 => kinds.pop(),
+        _ => Some(json!({"anyOf": kinds})),
+    }
 }
 
 fn element(dtype: Dtype) -> Value {

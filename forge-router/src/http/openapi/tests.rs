@@ -135,34 +135,44 @@ fn outputs_mirror_the_models_structure() {
     let tensor = || Tensor { dtype: Dtype::Int64, rank: 1 };
     let of_tensor = || json!({"type": "array", "items": {"$ref": "#/components/schemas/int64"}});
     let text = || json!({"type": "string"});
+    let int = || json!({"type": "integer"});
+    let int_or_null = json!({"anyOf": [{"type": "integer"}, {"type": "null"}]});
+    let required = |names: &[&str], properties: Value| json!({"type": "object", "required": names, "properties": properties});
     for (output, plain, named) in [
-        (tensor(), of_tensor(), json!({"output": of_tensor()})),
+        (tensor(), of_tensor(), required(&["output"], json!({"output": of_tensor()}))),
         (
             Tuple(vec![tensor(), Str]),
             json!({"type": "array", "minItems": 2, "maxItems": 2,
                    "prefixItems": [of_tensor(), {"type": "string"}]}),
-            json!({"output_0": of_tensor(), "output_1": text()}),
+            required(
+                &["output_0", "output_1"],
+                json!({"output_0": of_tensor(), "output_1": text()}),
+            ),
         ),
         (
             Dict(vec![("label".to_owned(), Str)]),
-            json!({"type": "object", "required": ["label"], "properties": {"label": text()}}),
-            json!({"label": text()}),
+            required(&["label"], json!({"label": text()})),
+            required(&["label"], json!({"label": text()})),
         ),
         (
             List(vec![Int, Int]),
-            json!({"type": "array", "items": {"type": "integer"}}),
-            json!({"output_0": {"type": "integer"}, "output_1": {"type": "integer"}}),
+            json!({"type": "array", "items": int()}),
+            json!({"type": "object", "additionalProperties": int()}),
         ),
         (
             List(vec![Int, None]),
-            json!({"type": "array", "items": {"anyOf": [{"type": "integer"}, {"type": "null"}]}}),
-            json!({"output_0": {"type": "integer"}, "output_1": {"type": "null"}}),
+            json!({"type": "array", "items": int_or_null}),
+            json!({"type": "object", "additionalProperties": int_or_null}),
         ),
-        (List(vec![]), json!({"type": "array"}), json!({})),
-        (Tuple(vec![]), json!({"type": "array", "minItems": 0, "maxItems": 0}), json!({})),
+        (List(vec![]), json!({"type": "array"}), json!({"type": "object"})),
+        (
+            Tuple(vec![]),
+            json!({"type": "array", "minItems": 0, "maxItems": 0}),
+            required(&[], json!({})),
+        ),
     ] {
         assert_eq!(schema::output(&output), plain);
-        assert_eq!(schema::named_output(&output)["properties"], named);
+        assert_eq!(schema::named_output(&output), named);
     }
 }
 
@@ -214,6 +224,9 @@ fn the_description_says_how_to_declare_and_how_requests_are_batched() {
     };
     let free = description(model(vec![undeclared("x")]));
     assert!(free.contains("[[models.\"m\".inputs]]\nname = \"x\""), "{free}");
+    assert!(free.contains("a guess"), "{free}");
+    let learnt = description(model(vec![answered("x", Dtype::Float32, &[2])]));
+    assert!(learnt.contains("like the first request"), "{learnt}");
     let declared = vec![declared("x", Dtype::Float32, &[Some(2), None])];
     let windowed = description(ModelDocument {
         batching: Batching::Rows { max_batch_size: 8, window_ms: 25.0 },
