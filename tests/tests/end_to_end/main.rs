@@ -17,6 +17,7 @@ mod failing_models;
 mod hanging_up;
 mod log_readers;
 mod memory_bound;
+mod memory_growth;
 mod metrics;
 mod model_kinds;
 mod models_and_health;
