@@ -4,10 +4,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::TensorMeta;
+
 /// The arguments of `forward` after `self`, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signature {
     pub arguments: Vec<Argument>,
+    /// What a row of the first tensor probably is, to show it in an example. Nothing relies on it.
+    pub likely_row: Option<TensorMeta>,
 }
 
 /// One argument of `forward`.

@@ -19,6 +19,8 @@ pub struct Interface {
     arguments: usize,
     /// The input that one without a name is for.
     sole: Option<usize>,
+    /// What a row of the first tensor probably is.
+    likely_row: Option<TensorMeta>,
 }
 
 /// Why a model cannot be served with its config; the operator's fault.
@@ -63,7 +65,7 @@ impl Interface {
         }
         let arguments = signature.arguments.len();
         let sole = sole(&inputs);
-        let interface = Self { inputs, arguments, sole };
+        let interface = Self { inputs, arguments, sole, likely_row: signature.likely_row };
         interface.check_declared(signature, config)?;
         let has_tensor = interface.inputs.iter().any(Input::takes_tensors);
         match (interface.inputs.is_empty(), config.batching && !has_tensor) {
@@ -81,6 +83,11 @@ impl Interface {
     /// The input that is meant where a request gives one without a name.
     pub fn sole_input(&self) -> Option<&Input> {
         self.inputs.get(self.sole?)
+    }
+
+    /// What a row of the first tensor probably is, as the model's file tells. Nothing may rely on it.
+    pub fn likely_row(&self) -> Option<TensorMeta> {
+        self.likely_row
     }
 
     pub fn input(&self, name: &str) -> Option<&Input> {

@@ -106,6 +106,17 @@ impl Model {
         Ok(told)
     }
 
+    /// Name and dimensions of the first parameter that has at least two.
+    pub(crate) fn first_weight(&self) -> Result<Option<(String, Vec<i64>)>, Failure> {
+        let mut told = None;
+        // SAFETY: as for `arguments`.
+        checked(|error| unsafe {
+            let told = (&raw mut told).cast();
+            forge_model_first_weight(self.0.as_ptr(), tell_weight, told, error)
+        })?;
+        Ok(told)
+    }
+
     /// One forward without gradients. `arguments` are in the order of `forward`'s; those left out
     /// at the end take their defaults.
     pub(crate) fn run(&mut self, arguments: &[GivenArgument]) -> Result<Outputs, Failure> {
@@ -282,6 +293,17 @@ extern "C" fn tell_argument(
     }
 }
 
+/// Called by `forge_model_first_weight` with the `Option` that [`Model::first_weight`] gave it.
+extern "C" fn tell_weight(told: *mut c_void, name: *const c_char, dims: *const i64, rank: usize) {
+    // SAFETY: `told` is that `Option`, borrowed by nobody else during the call; the name is a C
+    // string, and `dims` points to `rank` numbers.
+    unsafe {
+        let name = CStr::from_ptr(name).to_string_lossy().into_owned();
+        let dims = slice::from_raw_parts(dims, rank).to_vec();
+        *told.cast::<Option<(String, Vec<i64>)>>() = Some((name, dims));
+    }
+}
+
 /// Called by `forge_model_restore` with the `Vec` that [`Model::restore`] gave it.
 extern "C" fn tell_name(told: *mut c_void, name: *const c_char) {
     // SAFETY: `told` is that `Vec`, borrowed by nobody else during the call; the name is a C string.
@@ -310,6 +332,7 @@ struct RawGiven {
 }
 
 type TellArgument = extern "C" fn(*mut c_void, *const c_char, *const c_char, *const c_char, usize);
+type TellWeight = extern "C" fn(*mut c_void, *const c_char, *const i64, usize);
 type TellName = extern "C" fn(*mut c_void, *const c_char);
 
 // SAFETY: shim.cpp, compiled with this file, declares these with the same types. Tensors cross as
@@ -334,6 +357,12 @@ unsafe extern "C" {
     fn forge_model_arguments(
         model: *const RawModel,
         tell: TellArgument,
+        context: *mut c_void,
+        error: *mut *mut c_char,
+    ) -> i32;
+    fn forge_model_first_weight(
+        model: *const RawModel,
+        tell: TellWeight,
         context: *mut c_void,
         error: *mut *mut c_char,
     ) -> i32;

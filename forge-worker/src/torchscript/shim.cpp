@@ -117,6 +117,17 @@ Status forge_model_arguments(const Model* model, void (*tell)(void*, const char*
   });
 }
 
+// Tells the first parameter of two dimensions or more, which is that of the first layer: its name and dimensions.
+Status forge_model_first_weight(const Model* model, void (*tell)(void*, const char*, const int64_t*, size_t),
+                                void* context, char** error) {
+  return guarded(error, [&] {
+    for (const auto& parameter : model->module.named_parameters()) {
+      auto sizes = parameter.value.sizes();
+      if (sizes.size() >= 2) return tell(context, parameter.name.c_str(), sizes.data(), sizes.size());
+    }
+  });
+}
+
 // Not InferenceMode: a model may turn gradients on for a part of its forward (forces as derivatives of an energy).
 Status forge_model_run(Model* model, const Given* given, size_t count, Outputs** outputs, char** error) {
   return guarded(error, [&] {

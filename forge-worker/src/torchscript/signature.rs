@@ -1,13 +1,30 @@
 //! What a model's file tells about the arguments of its `forward`.
 
-use forge_ipc::{Argument, ArgumentKind, Signature, Structure};
+use forge_ipc::{Argument, ArgumentKind, Dtype, Shape, Signature, Structure, TensorMeta};
 
 use super::failure::Failure;
 use super::ffi::{Model, TorchArgument};
 
 /// Reads names, types and defaults from the method's schema.
 pub(crate) fn read(model: &Model) -> Result<Signature, Failure> {
-    Ok(Signature { arguments: model.arguments()?.into_iter().map(argument).collect() })
+    let arguments = model.arguments()?.into_iter().map(argument).collect();
+    let likely_row = model.first_weight()?.and_then(|(name, dims)| likely_row(&name, &dims));
+    Ok(Signature { arguments, likely_row })
+}
+
+/// What a first layer with this weight takes: `[out, in]` of Linear, `[words, width]` of Embedding,
+/// `[out, in, …]` of a convolution, whose signal is made long enough for some layers more.
+fn likely_row(name: &str, weight: &[i64]) -> Option<TensorMeta> {
+    const SOME_WORDS: u64 = 4;
+    const IMAGE: u64 = 224;
+    let dim = |at: usize| weight.get(at).and_then(|dim| u64::try_from(*dim).ok());
+    let (dtype, dims) = match weight.len() {
+        2 if name.to_lowercase().contains("emb") => (Dtype::Int64, vec![SOME_WORDS]),
+        2 => (Dtype::Float32, vec![dim(1)?]),
+        rank @ 3..=5 => (Dtype::Float32, [vec![dim(1)?], vec![IMAGE; rank - 2]].concat()),
+        _ => return None,
+    };
+    Some(TensorMeta { dtype, shape: Shape::new(&dims)? })
 }
 
 /// The places of the arguments that take one tensor.
@@ -95,6 +112,20 @@ fn python_string(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_weight_tells_what_its_layer_takes() {
+        for (name, weight, dtype, dims) in [
+            ("net.0.weight", &[256, 768][..], Dtype::Float32, &[768][..]),
+            ("embeddings.word.weight", &[30522, 384], Dtype::Int64, &[4]),
+            ("conv1.weight", &[64, 3, 7, 7], Dtype::Float32, &[3, 224, 224]),
+            ("conv.weight", &[8, 1, 5], Dtype::Float32, &[1, 224]),
+        ] {
+            let row = likely_row(name, weight).unwrap();
+            assert_eq!((row.dtype, row.shape.dims()), (dtype, dims), "{name}");
+        }
+        assert_eq!(likely_row("x", &[1; 6]), None);
+    }
 
     #[test]
     fn floats_are_written_as_python_does() {

@@ -46,7 +46,8 @@ impl Engine for TestEngine {
         }
         let tensor =
             |name| Argument { name, kind: ArgumentKind::Tensor, optional: false, default: None };
-        let signature = Signature { arguments: arguments.into_iter().map(tensor).collect() };
+        let signature =
+            Signature { arguments: arguments.into_iter().map(tensor).collect(), likely_row: None };
         Ok(Self { behaviour, signature })
     }
 

@@ -150,3 +150,10 @@ fn other_names_of_the_page_lead_to_it() {
     assert_eq!(forge.get("/docs/index.html").status, 404);
     assert_eq!(forge.ask("POST", "/docs", &[], b"").header("allow"), Some("GET, HEAD"));
 }
+
+#[test]
+fn the_example_of_a_model_that_declares_nothing_fits_its_first_weight() {
+    let forge = Setup::of_files(&["sentiment.pt"]).start();
+    let answers = send_examples(&forge);
+    assert_eq!(answers[0].1["outputs"]["output"].as_array().unwrap().len(), 3);
+}

@@ -32,23 +32,30 @@ fn inputs(version: &Version) -> Vec<InputDocument> {
     let interface = version.interface();
     let answered = version.example().map(|example| interface.rows_of(&example.inputs));
     let answered = answered.unwrap_or_else(|| vec![None; interface.inputs().len()]);
-    interface
-        .inputs()
-        .iter()
-        .zip(answered)
-        .map(|(input, answered)| describe_input(input, answered))
-        .collect()
+    let mut likely = interface.likely_row();
+    let input = |(input, answered): (&Input, _)| {
+        let likely = likely.take_if(|_| *input.kind() == ArgumentKind::Tensor);
+        describe_input(input, answered, likely)
+    };
+    interface.inputs().iter().zip(answered).map(input).collect()
 }
 
-fn describe_input(input: &Input, answered: Option<TensorMeta>) -> InputDocument {
-    let tensor = || match (input.declared(), answered) {
-        (Some(declared), _) => {
+fn describe_input(
+    input: &Input,
+    answered: Option<TensorMeta>,
+    likely: Option<TensorMeta>,
+) -> InputDocument {
+    let tensor = || match (input.declared(), answered, likely) {
+        (Some(declared), _, _) => {
             TensorDocument::Declared { dtype: declared.dtype, shape: declared.shape.clone() }
         }
-        (None, Some(row)) => {
+        (None, Some(row), _) => {
             TensorDocument::Answered { dtype: row.dtype, shape: row.shape.dims().to_vec() }
         }
-        (None, None) => TensorDocument::Unknown,
+        (None, None, Some(row)) => {
+            TensorDocument::Likely { dtype: row.dtype, shape: row.shape.dims().to_vec() }
+        }
+        (None, None, None) => TensorDocument::Unknown,
     };
     let kind = match input.kind() {
         ArgumentKind::Tensor => InputKind::Tensor(tensor()),

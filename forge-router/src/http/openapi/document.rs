@@ -66,6 +66,11 @@ pub enum TensorDocument {
         dtype: Dtype,
         shape: Vec<u64>,
     },
+    /// Nothing is declared or answered; the model's first weight fits this.
+    Likely {
+        dtype: Dtype,
+        shape: Vec<u64>,
+    },
     Unknown,
 }
 

@@ -105,7 +105,9 @@ fn elements(tensor: &TensorDocument) -> Elements {
         TensorDocument::Declared { dtype, shape } => {
             (number(*dtype, 0), shape.iter().map(|dim| dim.unwrap_or(FREE_DIM)).collect())
         }
-        TensorDocument::Answered { dtype, shape } => (number(*dtype, 1), shape.clone()),
+        TensorDocument::Answered { dtype, shape } | TensorDocument::Likely { dtype, shape } => {
+            (number(*dtype, 1), shape.clone())
+        }
         TensorDocument::Unknown => return Elements::WrittenOut(json!([1.0, 2.0, 3.0])),
     };
     let count = shape.iter().try_fold(1u64, |count, dim| count.checked_mul(*dim));
@@ -133,7 +135,9 @@ fn number(dtype: Dtype, value: u8) -> Value {
 /// The dtype that a request must tell: neither declared nor the one that is taken for granted.
 fn dtype_to_tell(tensor: &TensorDocument) -> Option<Dtype> {
     match tensor {
-        TensorDocument::Answered { dtype, .. } => Some(*dtype).filter(|it| *it != Dtype::Float32),
+        TensorDocument::Answered { dtype, .. } | TensorDocument::Likely { dtype, .. } => {
+            Some(*dtype).filter(|it| *it != Dtype::Float32)
+        }
         TensorDocument::Declared { .. } | TensorDocument::Unknown => None,
     }
 }

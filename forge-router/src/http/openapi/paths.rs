@@ -96,7 +96,9 @@ fn request(model: &ModelDocument) -> Value {
     input["description"] = format!("{}, without its name; answered with output.", only.name).into();
     let dtype = match tensor {
         TensorDocument::Declared { dtype, .. } => json!({"const": dtype.name()}),
-        TensorDocument::Answered { .. } | TensorDocument::Unknown => {
+        TensorDocument::Answered { .. }
+        | TensorDocument::Likely { .. }
+        | TensorDocument::Unknown => {
             let mut dtype = schema::reference("dtype");
             dtype["default"] = "float32".into();
             dtype
@@ -173,12 +175,11 @@ fn description(model: &ModelDocument) -> String {
 
 /// How to declare what is not declared.
 fn undeclared(model: &ModelDocument) -> Option<String> {
-    let is_undeclared = |kind: &InputKind| {
-        matches!(kind, InputKind::Tensor(TensorDocument::Answered { .. } | TensorDocument::Unknown))
-    };
+    let is_undeclared = |kind: &InputKind| matches!(kind, InputKind::Tensor(tensor) if !matches!(tensor, TensorDocument::Declared { .. }));
     let input = model.inputs.as_ref()?.iter().find(|input| is_undeclared(&input.kind))?;
     let guess = match input.kind {
         InputKind::Tensor(TensorDocument::Unknown) => "a guess that may not fit",
+        InputKind::Tensor(TensorDocument::Likely { .. }) => "a guess by the model's first weight",
         _ => "like the first request that was answered",
     };
     Some(format!(

@@ -41,7 +41,9 @@ pub fn tensor(tensor: &TensorDocument) -> Value {
             };
             shape.iter().rev().fold(element(*dtype), nest)
         }
-        TensorDocument::Answered { .. } | TensorDocument::Unknown => reference("tensor"),
+        TensorDocument::Answered { .. }
+        | TensorDocument::Likely { .. }
+        | TensorDocument::Unknown => reference("tensor"),
     }
 }
 
