@@ -14,9 +14,9 @@ use super::ffi::Variant;
 /// A setting has to save at least this part of the time: less is noise.
 const WORTH_IT: f64 = 0.97;
 
-/// Timed runs of each batch, but for models for which that takes too long.
+/// Timed runs of each batch, but for those that take long.
 const RUNS: usize = 5;
-const LONG: Duration = Duration::from_secs(1);
+const LONG: Duration = Duration::from_millis(500);
 
 /// Leaves the fastest of the settings in `engine`, and says which that is.
 pub(super) fn choose(
@@ -26,11 +26,11 @@ pub(super) fn choose(
     let no_memory = || EngineError::OutOfMemory("no memory for made-up inputs".to_owned());
     let samples: Option<Vec<Sample>> =
         batches.iter().zip(1..).map(|(metas, seed)| Sample::new(metas, seed)).collect();
-    let samples = samples.ok_or_else(no_memory)?;
-    let plain = match Trial::of(engine, &samples) {
-        Ok(plain) => plain,
+    let samples = match quick(engine, samples.ok_or_else(no_memory)?) {
+        Ok(samples) => samples,
         Err(cause) => return Ok(format!("plain: it does not run on made-up inputs ({cause})")),
     };
+    let plain = Trial::of(engine, &samples)?;
     let again = Trial::of(engine, &samples)?;
     if !engine.restore()?.is_empty() {
         return Ok("plain: it changes its buffers".to_owned());
@@ -58,6 +58,20 @@ pub(super) fn choose(
     }
     let share = relative(&best, &plain.times) * 100.0;
     Ok(format!("{name}, {share:.0} % of the plain module's time{refused}"))
+}
+
+/// The first of the batches, and those of the others that do not take long: a start must not last
+/// minutes for a few per cent.
+fn quick(engine: &mut TorchScript, samples: Vec<Sample>) -> Result<Vec<Sample>, EngineError> {
+    let mut kept: Vec<Sample> = Vec::with_capacity(samples.len());
+    for sample in samples {
+        let begun = Instant::now();
+        run(engine, &sample)?;
+        if kept.is_empty() || begun.elapsed() <= LONG {
+            kept.push(sample);
+        }
+    }
+    Ok(kept)
 }
 
 /// A setting's outputs and times, of each batch.

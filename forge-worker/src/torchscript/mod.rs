@@ -1,6 +1,6 @@
 //! Runs TorchScript models with libtorch: the one place of Forge that knows either.
 //!
-//! `ffi` is the line between Rust and the C++ shim (`shim.cpp`) and holds most of the `unsafe`;
+//! `ffi` is the line between Rust and the C++ shim (`shim.cpp`) and holds, with `raw`, most of the `unsafe`;
 //! `failure` sorts what goes wrong behind it; `convert` turns the bytes of a frame into tensors and
 //! tensors into bytes; `signature` reads what the file tells of its `forward`; `fastest` finds the
 //! setting a model runs fastest with; `libraries` judges the libtorch that was found; `cuda` makes
@@ -12,6 +12,7 @@ mod failure;
 mod fastest;
 mod ffi;
 mod libraries;
+mod raw;
 mod signature;
 #[cfg(test)]
 mod tests;
