@@ -41,6 +41,7 @@ mod region;
 #[cfg(test)]
 mod ring_tests;
 mod router_end;
+mod row_values;
 mod shape;
 mod signature;
 mod structure;
@@ -60,6 +61,7 @@ pub use outcome::{BatchId, FailureKind, MAX_TEXT, Outcome};
 pub use placement::FrameFull;
 pub use region::RegionError;
 pub use router_end::{Completion, RequestFrame, RouterEnd, TensorSlot};
+pub use row_values::{has_items_per_row, of_rows};
 pub use shape::{MAX_RANK, MAX_TENSORS, Shape, TensorMeta};
 pub use signature::{Argument, ArgumentKind, Signature};
 pub use structure::{Structure, StructureError};

@@ -1,6 +1,6 @@
 //! Outputs that are kept, and whether two of them agree.
 
-use forge_ipc::{Dtype, FrameFull, MAX_PAYLOAD, OutputSink, Structure, TensorMeta};
+use forge_ipc::{Dtype, FrameFull, MAX_PAYLOAD, OutputSink, Structure, TensorMeta, of_rows};
 use half::{bf16, f16};
 
 /// Two numbers agree when they differ by no more than this, or by this part of the larger one.
@@ -43,10 +43,29 @@ pub fn difference(left: &Collected, right: &Collected) -> Option<Difference> {
 }
 
 impl Collected {
-    /// Whether the two differ in anything but their numbers.
+    /// Whether the two differ in anything but the numbers of their tensors.
     pub fn shape_differs(&self, other: &Self) -> bool {
-        let metas = |of: &Self| of.tensors.iter().map(|(meta, _)| *meta).collect::<Vec<_>>();
-        self.structure != other.structure || metas(self) != metas(other)
+        let values_differ = match (&self.structure, &other.structure) {
+            (Some(left), Some(right)) => !values_agree(left, right),
+            (left, right) => left != right,
+        };
+        values_differ || self.metas() != other.metas()
+    }
+
+    /// Its tensors' shapes and its values, for a message.
+    pub(crate) fn outline(&self) -> String {
+        const LONGEST: usize = 200;
+        let shapes: Vec<String> = self.metas().iter().map(|meta| meta.shape.to_string()).collect();
+        let mut outline = format!("shapes {}, {:?}", shapes.join(" "), self.structure);
+        if let Some((end, _)) = outline.char_indices().nth(LONGEST) {
+            outline.truncate(end);
+            outline.push('…');
+        }
+        outline
+    }
+
+    fn metas(&self) -> Vec<TensorMeta> {
+        self.tensors.iter().map(|(meta, _)| *meta).collect()
     }
 
     /// What the outputs hold of one row; `None` where one of them has no such row.
@@ -61,10 +80,12 @@ impl Collected {
             let start = usize::try_from(row).ok()?.checked_mul(length)?;
             Some((one, bytes.get(start..start.checked_add(length)?)?.to_vec()))
         };
-        Some(Self {
-            tensors: self.tensors.iter().map(tensor).collect::<Option<_>>()?,
-            structure: self.structure.clone(),
-        })
+        let (first, rows) = (usize::try_from(row).ok()?, usize::try_from(of).ok()?);
+        let structure = match &self.structure {
+            None => None,
+            Some(structure) => Some(of_rows(structure, first, 1, rows).ok()?),
+        };
+        Some(Self { tensors: self.tensors.iter().map(tensor).collect::<Option<_>>()?, structure })
     }
 
     /// The shape of an output.
@@ -118,8 +139,35 @@ fn number(dtype: Dtype, element: &[u8]) -> f64 {
     }
 }
 
+/// Integers are classes and indices more often than quantities: they agree only where equal.
 fn tolerance(dtype: Dtype) -> f64 {
-    if matches!(dtype, Dtype::Float16 | Dtype::Bfloat16) { COARSE_TOLERANCE } else { TOLERANCE }
+    match dtype {
+        Dtype::Float16 | Dtype::Bfloat16 => COARSE_TOLERANCE,
+        Dtype::Float32 | Dtype::Float64 => TOLERANCE,
+        _ => 0.0,
+    }
+}
+
+/// Whether the values that are no tensors agree.
+fn values_agree(left: &Structure, right: &Structure) -> bool {
+    let all_agree = |left: &[Structure], right: &[Structure]| {
+        left.len() == right.len() && left.iter().zip(right).all(|(l, r)| values_agree(l, r))
+    };
+    match (left, right) {
+        (Structure::Float(left), Structure::Float(right)) => agree(*left, *right, TOLERANCE),
+        (Structure::Tuple(left), Structure::Tuple(right))
+        | (Structure::List(left), Structure::List(right)) => all_agree(left, right),
+        (Structure::Dict(left), Structure::Dict(right)) => {
+            let keys = |members: &[(String, Structure)]| {
+                members.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>()
+            };
+            let values = |members: &[(String, Structure)]| {
+                members.iter().map(|(_, value)| value.clone()).collect::<Vec<_>>()
+            };
+            keys(left) == keys(right) && all_agree(&values(left), &values(right))
+        }
+        (left, right) => left == right,
+    }
 }
 
 fn agree(left: f64, right: f64, tolerance: f64) -> bool {
@@ -159,6 +207,30 @@ mod tests {
             let found = difference(&floats(&[left]), &floats(&[right]));
             assert_eq!(found.is_none(), agree, "{left:?} {right:?}");
         }
+    }
+
+    #[test]
+    fn integers_agree_only_where_they_are_equal() {
+        let one = |number: i64| {
+            let mut collected = Collected::default();
+            let meta = TensorMeta { dtype: Dtype::Int64, shape: Shape::new(&[1]).unwrap() };
+            collected.tensor(meta).unwrap().copy_from_slice(&number.to_le_bytes());
+            collected
+        };
+        assert!(difference(&one(100_001), &one(100_002)).is_some());
+        assert!(difference(&one(100_001), &one(100_001)).is_none());
+    }
+
+    #[test]
+    fn values_and_shapes_are_compared_too() {
+        let with = |structure: Structure| Collected {
+            structure: Some(structure),
+            ..floats(&[[1.0, 2.0]])
+        };
+        let mean = |value| with(Structure::Tuple(vec![Structure::Tensor, Structure::Float(value)]));
+        assert!(mean(1.0).shape_differs(&mean(1.5)));
+        assert!(!mean(1.0).shape_differs(&mean(1.0001)));
+        assert!(floats(&[[1.0, 2.0]]).shape_differs(&floats(&[[1.0, 2.0], [3.0, 4.0]])));
     }
 
     #[test]

@@ -4,13 +4,14 @@ use std::fmt::Display;
 use std::os::fd::OwnedFd;
 
 use forge_ipc::{
-    Arguments, BatchView, ControlError, ControlSocket, FromWorker, Geometry, InputView, LoadModel,
-    PROTOCOL, PeerFds, Probe, Received, Stage, TensorMeta, ToWorker, WorkerEnd,
+    Arguments, BatchView, ControlError, ControlSocket, FromWorker, Geometry, LoadModel, PROTOCOL,
+    PeerFds, Probe, Received, Stage, TensorMeta, ToWorker, WorkerEnd,
 };
 
-use crate::buffer::AlignedBuffer;
 use crate::measure::Measure;
-use crate::{Engine, ModelFile, affinity, rehearse, rows_first};
+use crate::rows_first::RowsFirst;
+use crate::sample::Sample;
+use crate::{Engine, EngineError, ModelFile, affinity, rehearse};
 
 /// Longest text of a failure in bytes, so that the message stays well under one packet.
 const LONGEST_FAILURE: usize = 16 * 1024;
@@ -92,7 +93,7 @@ fn load<E: Engine>(settings: &LoadModel, fds: Vec<OwnedFd>) -> Result<E, Handsha
     E::load(&ModelFile::new(file), settings).map_err(|error| refused(&error))
 }
 
-/// Runs the model once on zeros.
+/// Runs the model once on zeros; on ones where it does not take zeros, as a mask that hides everything.
 fn probe<E: Engine>(
     engine: &mut E,
     asked: &Probe,
@@ -102,22 +103,29 @@ fn probe<E: Engine>(
     let first = asked.inputs.first().filter(|_| batching);
     let rows = first.and_then(|meta| meta.shape.dims().first()).copied();
     let rows = u32::try_from(rows.unwrap_or(1)).map_err(|error| refused(&error))?;
-    let zeros: Vec<_> = asked.inputs.iter().map(zeros).collect::<Result<_, _>>()?;
-    let inputs: Vec<_> = std::iter::zip(&asked.inputs, &zeros)
-        .map(|(meta, zeros)| InputView { meta: *meta, bytes: zeros.bytes() })
-        .collect();
-    let mut measure = Measure::default();
-    let batch = BatchView { rows, inputs: &inputs, arguments: Arguments::in_order() };
-    rows_first::run(engine, &batch, batching, &mut measure).map_err(|error| refused(&error))?;
+    let run = |engine: &mut E, value| {
+        let sample =
+            Sample::filled(&asked.inputs, value).ok_or_else(|| no_memory(&asked.inputs))?;
+        let inputs = sample.views();
+        let mut measure = Measure::default();
+        let batch = BatchView { rows, inputs: &inputs, arguments: Arguments::in_order() };
+        RowsFirst::new(batching).run(engine, &batch, &mut measure).map(|()| measure)
+    };
+    let measure = match run(engine, 0.0) {
+        // What is wrong with zeros is told, should ones be no better.
+        Err(EngineError::Threw(cause)) => {
+            run(engine, 1.0).map_err(|_| refused(&EngineError::Threw(cause)))?
+        }
+        outcome => outcome.map_err(|error| refused(&error))?,
+    };
     let (outputs, bytes) = measure.into_parts();
     Ok(FromWorker::Probed { outputs, bytes })
 }
 
-fn zeros(meta: &TensorMeta) -> Result<AlignedBuffer, HandshakeError> {
-    meta.bytes().and_then(AlignedBuffer::zeroed).ok_or_else(|| {
-        let TensorMeta { dtype, shape } = meta;
-        refusal(Stage::Probe, &format_args!("no memory for an input of {dtype} {shape}"))
-    })
+fn no_memory(inputs: &[TensorMeta]) -> EngineError {
+    let inputs: Vec<_> =
+        inputs.iter().map(|meta| format!("{} {}", meta.dtype, meta.shape)).collect();
+    EngineError::OutOfMemory(format!("no memory for inputs of {}", inputs.join(", ")))
 }
 
 fn attach(geometry: Geometry, fds: Vec<OwnedFd>) -> Result<WorkerEnd, HandshakeError> {

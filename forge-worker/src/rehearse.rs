@@ -7,6 +7,9 @@ use crate::collected::{Collected, Difference, difference};
 use crate::sample::Sample;
 use crate::{Engine, EngineError};
 
+const ESCAPES: &str = "Set batching = false to run each request alone, or check_batching = false \
+                       if this is meant";
+
 /// Does what the router asked; the words are for its log.
 ///
 /// # Errors
@@ -48,6 +51,14 @@ fn check_rows<E: Engine>(engine: &mut E, metas: &[TensorMeta]) -> Result<(), Eng
         let (Some(of_both), Some(of_one)) = (together.row(row, 2), alone.row(0, 1)) else {
             return not_by_rows(&together, &alone);
         };
+        if of_both.shape_differs(&of_one) {
+            return Err(EngineError::Load(format!(
+                "the rows of a batch depend on each other: the same row is answered with {} where \
+                 it runs together with another row and with {} where it runs alone. {ESCAPES}",
+                of_both.outline(),
+                of_one.outline()
+            )));
+        }
         if let Some(found) = difference(&of_both, &of_one) {
             let is_random = run(engine, &sample).is_ok_and(|again| {
                 again.shape_differs(&alone) || difference(&again, &alone).is_some()
@@ -77,8 +88,7 @@ fn depends(found: &Difference, is_random: bool) -> String {
     };
     format!(
         "the rows of a batch depend on each other: for the same row, output {output} is {left:?} \
-         where it runs together with another row and {right:?} where it runs alone{random}. Set \
-         batching = false to run each request alone, or check_batching = false if this is meant"
+         where it runs together with another row and {right:?} where it runs alone{random}. {ESCAPES}"
     )
 }
 

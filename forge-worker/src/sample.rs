@@ -16,9 +16,18 @@ impl Sample {
     /// `None` where there is no memory for them.
     pub fn new(metas: &[TensorMeta], seed: u64) -> Option<Self> {
         let mut numbers = Numbers(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        Self::made(metas, || numbers.next())
+    }
+
+    /// The same number, 0 or 1, everywhere. `None` where there is no memory for them.
+    pub(crate) fn filled(metas: &[TensorMeta], number: f64) -> Option<Self> {
+        Self::made(metas, || number)
+    }
+
+    fn made(metas: &[TensorMeta], mut number: impl FnMut() -> f64) -> Option<Self> {
         let tensor = |meta: &TensorMeta| {
             let mut buffer = AlignedBuffer::zeroed(meta.bytes()?)?;
-            fill(meta.dtype, buffer.bytes_mut(), &mut numbers);
+            fill(meta.dtype, buffer.bytes_mut(), &mut number);
             Some((*meta, buffer))
         };
         Some(Self { tensors: metas.iter().map(tensor).collect::<Option<_>>()? })
@@ -52,9 +61,9 @@ impl Sample {
     }
 }
 
-fn fill(dtype: Dtype, bytes: &mut [u8], numbers: &mut Numbers) {
+fn fill(dtype: Dtype, bytes: &mut [u8], next: &mut impl FnMut() -> f64) {
     for element in bytes.chunks_exact_mut(dtype.size()) {
-        let number = numbers.next();
+        let number = next();
         match dtype {
             Dtype::Float16 => element.copy_from_slice(&f16::from_f64(number).to_le_bytes()),
             Dtype::Bfloat16 => element.copy_from_slice(&bf16::from_f64(number).to_le_bytes()),

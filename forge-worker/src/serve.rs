@@ -9,7 +9,8 @@ use forge_ipc::{
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::{Engine, EngineError, rows_first};
+use crate::rows_first::RowsFirst;
+use crate::{Engine, EngineError};
 
 /// No wait is longer, so a lost wake-up costs a batch this much and not its deadline.
 const LONGEST_WAIT_MILLIS: u16 = 1000;
@@ -21,10 +22,11 @@ pub(crate) fn serve<E: Engine>(
     control: &ControlSocket,
     batching: bool,
 ) -> Result<(), ServeError> {
+    let mut rows_first = RowsFirst::new(batching);
     let mut retiring = false;
     loop {
         while let Some(request) = ring.next_request()? {
-            answer(engine, request, batching);
+            answer(engine, request, &mut rows_first);
         }
         if retiring {
             return Ok(());
@@ -62,10 +64,10 @@ pub(crate) enum ServeError {
 }
 
 /// Runs one batch and publishes what came of it; the time told is that of the engine alone.
-fn answer<E: Engine>(engine: &mut E, mut request: Request<'_>, batching: bool) {
+fn answer<E: Engine>(engine: &mut E, mut request: Request<'_>, rows_first: &mut RowsFirst) {
     let (batch, mut frame) = request.start();
     let begun = Instant::now();
-    let outcome = rows_first::run(engine, &batch, batching, &mut frame);
+    let outcome = rows_first.run(engine, &batch, &mut frame);
     let nanos = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
     match outcome {
         Ok(()) => request.finish(nanos),
@@ -106,12 +108,23 @@ fn wait(ring: &WorkerEnd, control: &ControlSocket) -> Result<WokenBy, ServeError
     }
 }
 
+/// The first names, so that the message stays small.
+fn few(mut names: Vec<String>) -> Vec<String> {
+    const SHOWN: usize = 8;
+    let more = names.len().saturating_sub(SHOWN);
+    names.truncate(SHOWN);
+    if more > 0 {
+        names.push(format!("and {more} more"));
+    }
+    names
+}
+
 /// The messages there are once the rings are attached; `true` for the one to retire.
 fn obey<E: Engine>(engine: &mut E, control: &ControlSocket) -> Result<bool, ServeError> {
     match control.receive()? {
         Received { message: ToWorker::Retire, .. } => Ok(true),
         Received { message: ToWorker::Settle, .. } => {
-            let changed = engine.restore()?;
+            let changed = few(engine.restore()?);
             engine.forget()?;
             control.send(&FromWorker::Settled { changed }, &[])?;
             Ok(false)

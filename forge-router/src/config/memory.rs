@@ -111,6 +111,7 @@ pub fn least_response_payload(model: &ModelConfig) -> u64 {
     }
 }
 
-fn frame_bytes(model: &ModelConfig) -> u64 {
+/// Bytes of tensors that a frame holds where nothing else tells.
+pub fn frame_bytes(model: &ModelConfig) -> u64 {
     model.frame_bytes.map_or(DEFAULT_FRAME_BYTES, NonZeroU64::get)
 }

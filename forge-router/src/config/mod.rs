@@ -32,7 +32,7 @@ use toml::{Table, Value};
 pub use check::report;
 pub use error::{ConfigErrors, Problem};
 pub use inputs::DeclaredInput;
-pub use memory::{FRAMES_PER_WORKER, least_response_payload, request_payload};
+pub use memory::{FRAMES_PER_WORKER, frame_bytes, least_response_payload, request_payload};
 pub use model::ModelConfig;
 pub use name::ModelName;
 pub use server::ServerConfig;

@@ -10,7 +10,6 @@ mod completions;
 mod failure;
 mod link;
 mod scatter;
-mod values;
 
 pub use completions::{serve, settle_completed};
 pub use link::{Refused, WorkerLink, fail_all};

@@ -1,8 +1,9 @@
 //! Gives each request of a completed batch its own rows of every output.
 
-use forge_ipc::{Completion, FailureKind, PeerViolation, Structure, TensorMeta};
+use forge_ipc::{
+    Completion, FailureKind, PeerViolation, Structure, TensorMeta, has_items_per_row, of_rows,
+};
 
-use super::values;
 use crate::batching::{Batch, Entry};
 use crate::model::Pending;
 use crate::request::{Output, RequestError};
@@ -46,13 +47,13 @@ pub fn scatter(
             }
         }
     }
-    let is_cut = taken.batching && values::has_items_per_row(taken.structure);
+    let is_cut = taken.batching && has_items_per_row(taken.structure);
     let mut scattered = Vec::with_capacity(batch.entries.len());
     let mut first_row = 0;
     for entry in &mut batch.entries {
         let structure = if is_cut {
             let (first, count) = (first_row as usize, entry.rows as usize);
-            match values::of_rows(taken.structure, first, count, batch.rows as usize) {
+            match of_rows(taken.structure, first, count, batch.rows as usize) {
                 Ok(own) => own,
                 Err(problem) => return Ok(Err((FailureKind::OutputShape, problem))),
             }

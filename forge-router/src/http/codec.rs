@@ -19,6 +19,9 @@ use crate::tensor::{ArgumentKind, Dtype, TensorMeta};
 /// Bodies and outputs larger than this take longer than the other requests should wait.
 const LARGE: usize = 256 * 1024;
 
+/// What is in every body that makes large tensors of little text.
+const FILLED: &[u8] = b"\"shape\"";
+
 /// A body that was understood and accepted.
 pub struct Decoded {
     pub inputs: Inputs,
@@ -41,11 +44,11 @@ pub async fn decode(
     body: Bytes,
     memory: Reservation,
 ) -> Result<Decoded, HttpError> {
-    if body.len() <= LARGE {
-        return decode_now(version.interface(), body, memory);
+    if body.len() <= LARGE && memchr::memmem::find(&body, FILLED).is_none() {
+        return decode_now(version, body, memory);
     }
     let version = Arc::clone(version);
-    aside(move || decode_now(version.interface(), body, memory)).await?
+    aside(move || decode_now(&version, body, memory)).await?
 }
 
 /// The answer as a body of JSON, and its length.
@@ -60,18 +63,24 @@ pub async fn encode(answer: Answer, head: Head) -> Result<(Reply, usize), HttpEr
 }
 
 fn decode_now(
-    interface: &Interface,
+    version: &Version,
     body: Bytes,
     mut memory: Reservation,
 ) -> Result<Decoded, HttpError> {
+    let interface = version.interface();
+    let frame = version.settings().request_payload;
     let options = json::DecodeOptions {
-        limits: json::Limits::default(),
+        limits: json::Limits { max_filled_bytes: frame, ..json::Limits::default() },
         declared: &Declared(interface),
         budget: &mut Budget(&mut memory),
     };
     let decoded = json::decode(&body, options).map_err(|error| match error {
         DecodeError::Memory { .. } => {
             HttpError::Request(RequestError::MemoryFull { limit: memory.limit() })
+        }
+        DecodeError::TooLarge { needed, .. } => {
+            let model = version.settings().model.clone();
+            HttpError::Request(RequestError::RowTooLarge { model, needed, capacity: frame })
         }
         error => HttpError::Decode(error),
     })?;
@@ -151,6 +160,10 @@ impl json::Declared for Declared<'_> {
         let input = self.0.input(name);
         input
             .map_or((ArgumentKind::Tensor, false), |input| (input.kind().clone(), input.optional()))
+    }
+
+    fn has_argument(&self, name: &str) -> bool {
+        self.0.input(name).is_some()
     }
 
     fn dtype(&self, name: Option<&str>) -> Option<Dtype> {

@@ -126,6 +126,21 @@ impl<'a> Text<'a> {
             && unescape(self.raw).is_some_and(|text| text == name)
     }
 
+    /// How long it is in the body.
+    pub(super) fn written_bytes(&self) -> usize {
+        self.raw.len()
+    }
+
+    /// Whether it is `name`, written without escapes.
+    pub(super) fn is_plainly(&self, name: &str) -> bool {
+        self.plain() == Some(name)
+    }
+
+    /// What it says, where it is written without escapes.
+    pub(super) fn plain(&self) -> Option<&'a str> {
+        (!self.escaped).then_some(self.raw)
+    }
+
     /// What it says. `place` names it in the error that it is too long.
     pub(super) fn decoded(&self, place: &str) -> Result<Cow<'a, str>, DecodeError> {
         if self.raw.len() > LONGEST_NAME {

@@ -5,7 +5,7 @@ use std::fmt;
 use super::cursor::{Cursor, Text, kind_of};
 use super::error::DecodeError;
 use super::field::Field;
-use super::reshape::{read_shape, reshape};
+use super::reshape::{Room, read_shape, reshape};
 use super::skip::skip_value;
 use super::tensor::Label;
 use super::value::{read_value, take_null};
@@ -25,6 +25,8 @@ pub struct Limits {
     pub max_depth: usize,
     /// Elements of one tensor.
     pub max_elements: usize,
+    /// Bytes of a tensor that is one number and a shape: a few letters of body ask for it.
+    pub max_filled_bytes: u64,
 }
 
 /// What the model's configuration says of its inputs.
@@ -33,6 +35,11 @@ pub trait Declared {
     /// known.
     fn argument(&self, _name: &str) -> (ArgumentKind, bool) {
         (ArgumentKind::Tensor, false)
+    }
+
+    /// Whether the model has an argument of that name, which then has no place beside `inputs`.
+    fn has_argument(&self, _name: &str) -> bool {
+        false
     }
 
     /// The dtype of an input; `None` as the name is the one of `input`.
@@ -82,7 +89,7 @@ pub struct DecodedTensor {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_depth: 128, max_elements: usize::MAX }
+        Self { max_depth: 128, max_elements: usize::MAX, max_filled_bytes: u64::MAX }
     }
 }
 
@@ -111,6 +118,8 @@ pub fn decode(body: &[u8], mut options: DecodeOptions<'_>) -> Result<Decoded, De
             }
             named = Some(read_inputs(cursor, &mut options)?);
             Ok(())
+        } else if key.plain().is_some_and(|name| options.declared.has_argument(name)) {
+            Err(DecodeError::Misplaced { at: key.at, key: key.quoted() })
         } else {
             skip_value(cursor, options.limits.max_depth)
         }
@@ -213,7 +222,7 @@ fn read_named(
             read_tensor(cursor, Some(key), name, options).map(DecodedInput::Tensor)
         }
         ArgumentKind::Tensors => read_tensors(cursor, name, options).map(DecodedInput::Tensors),
-        kind => read_value(cursor, &kind, name).map(DecodedInput::Value),
+        kind => read_value(cursor, &kind, &Label(Some(name))).map(DecodedInput::Value),
     }
 }
 
@@ -263,7 +272,7 @@ fn read_tensor(
                 field.read_data(cursor, key, options)
             } else if key.is("dtype") {
                 field.read_dtype(cursor, key)
-            } else if key.is("shape") {
+            } else if key.is_plainly("shape") {
                 if shape.is_some() {
                     return Err(duplicate_key(key));
                 }
@@ -284,7 +293,10 @@ fn read_tensor(
     })?;
     match shape {
         None => Ok(tensor),
-        Some(shape) => reshape(tensor, shape, name, options.budget),
+        Some(shape) => {
+            let most = options.limits.max_filled_bytes;
+            reshape(tensor, shape, name, &mut Room { most, budget: options.budget })
+        }
     }
 }
 

@@ -24,6 +24,12 @@ pub enum DecodeError {
     /// A value that an argument which is no tensor cannot be.
     #[error("{place} is {literal}, expected {expected} (byte {at})")]
     WrongValue { at: usize, place: String, literal: String, expected: &'static str },
+    /// An argument beside `inputs` instead of in it.
+    #[error("{key} is an argument of the model: send it in \"inputs\" (byte {at})")]
+    Misplaced { at: usize, key: String },
+    /// A shape of more bytes than one row may take.
+    #[error("{input} would take {needed} bytes, at most {limit} are taken")]
+    TooLarge { input: String, needed: u64, limit: u64 },
     /// A tensor that has not as many elements as the shape beside it.
     #[error("{input} has shape {given}, which does not have the elements of shape {shape}")]
     WrongShape { input: String, given: String, shape: String },

@@ -1,13 +1,17 @@
 //! Arguments that are no tensors.
 
+use std::fmt;
+
 use super::cursor::{Cursor, kind_of};
 use super::error::{DecodeError, excerpt};
 use super::number::scan;
-use super::tensor::Label;
 use crate::tensor::{ArgumentKind, Value};
 
 /// Items of a list; it travels with the batch, whose room for such is small.
 const MOST_ITEMS: usize = 8192;
+
+/// Bytes of a string as written, for the same reason.
+const LONGEST_STRING: usize = 64 * 1024;
 
 /// Takes `null` where it is next.
 pub(super) fn take_null(cursor: &mut Cursor<'_>) -> bool {
@@ -18,13 +22,13 @@ pub(super) fn take_null(cursor: &mut Cursor<'_>) -> bool {
     is_null
 }
 
-/// Reads the value of an argument of `kind`, which is none of tensors.
+/// Reads a value of `kind`, which is none of tensors; `place` names it in messages.
 pub(super) fn read_value(
     cursor: &mut Cursor<'_>,
     kind: &ArgumentKind,
-    name: &str,
+    place: &dyn fmt::Display,
 ) -> Result<Value, DecodeError> {
-    let mut reader = Reader { cursor, name };
+    let mut reader = Reader { cursor, place };
     match kind {
         ArgumentKind::Int => reader.int("an integer").map(Value::Int),
         ArgumentKind::Float => reader.float("a number").map(Value::Float),
@@ -42,7 +46,7 @@ pub(super) fn read_value(
 
 struct Reader<'c, 'a, 'n> {
     cursor: &'c mut Cursor<'a>,
-    name: &'n str,
+    place: &'n dyn fmt::Display,
 }
 
 impl Reader<'_, '_, '_> {
@@ -51,7 +55,7 @@ impl Reader<'_, '_, '_> {
         let literal = self.number(expected)?;
         literal.parse().map_err(|_| DecodeError::WrongValue {
             at: start,
-            place: Label(Some(self.name)).to_string(),
+            place: self.place.to_string(),
             literal: excerpt(&literal),
             expected: "an integer of 64 bits",
         })
@@ -95,7 +99,12 @@ impl Reader<'_, '_, '_> {
         if self.cursor.peek() != Some(b'"') {
             return Err(self.wrong("a string"));
         }
-        Ok(self.cursor.string()?.unescaped()?.into_owned())
+        let text = self.cursor.string()?;
+        if text.written_bytes() > LONGEST_STRING {
+            let (at, place, limit) = (text.at, self.place.to_string(), LONGEST_STRING);
+            return Err(DecodeError::TooMany { at, place, limit, what: "bytes" });
+        }
+        Ok(text.unescaped()?.into_owned())
     }
 
     fn list<T>(
@@ -114,7 +123,7 @@ impl Reader<'_, '_, '_> {
         }
         loop {
             if items.len() == MOST_ITEMS {
-                let (place, limit) = (Label(Some(self.name)).to_string(), MOST_ITEMS);
+                let (place, limit) = (self.place.to_string(), MOST_ITEMS);
                 return Err(DecodeError::TooMany { at, place, limit, what: "items" });
             }
             self.cursor.peek();
@@ -148,7 +157,7 @@ impl Reader<'_, '_, '_> {
             None => self.cursor.malformed("expected a value"),
             Some(found) => DecodeError::WrongType {
                 at: self.cursor.at,
-                place: Label(Some(self.name)).to_string(),
+                place: self.place.to_string(),
                 found,
                 expected,
             },
@@ -162,7 +171,7 @@ mod tests {
 
     fn read(kind: &ArgumentKind, text: &str) -> Result<Value, String> {
         let mut cursor = Cursor::new(text.as_bytes());
-        let value = read_value(&mut cursor, kind, "n").map_err(|error| error.to_string())?;
+        let value = read_value(&mut cursor, kind, &"n").map_err(|error| error.to_string())?;
         assert_eq!(cursor.at, text.len(), "{text}");
         Ok(value)
     }

@@ -114,6 +114,12 @@ impl Interface {
         self.row(|dim| Some(dim.unwrap_or(1)))
     }
 
+    /// Whether what is declared is all that a request can give in tensors, and leaves nothing free.
+    pub fn is_fixed(&self) -> bool {
+        let mut tensors = self.inputs.iter().filter(|input| input.takes_tensors());
+        self.fixed_row().is_some() && tensors.all(|input| input.declared().is_some())
+    }
+
     fn row(&self, known: impl Fn(Option<u64>) -> Option<u64>) -> Option<Vec<TensorMeta>> {
         if self.inputs.iter().any(|input| input.is_required() && input.declared().is_none()) {
             return None;

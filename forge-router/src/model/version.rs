@@ -80,6 +80,7 @@ pub struct Version {
     metrics: ModelMetrics,
     /// Of the first batch that succeeded, which is that of warming where the inputs are declared.
     example: OnceLock<Example>,
+    made_up: OnceLock<u8>,
 }
 
 #[derive(Debug)]
@@ -112,6 +113,7 @@ impl Version {
             window: Notify::new(),
             metrics,
             example: OnceLock::new(),
+            made_up: OnceLock::new(),
         })
     }
 
@@ -126,6 +128,16 @@ impl Version {
     /// What the model took and returned, once it has answered.
     pub fn example(&self) -> Option<&Example> {
         self.example.get()
+    }
+
+    /// The number that the model takes in place of every element, as its warming showed.
+    pub fn made_up_number(&self) -> u8 {
+        self.made_up.get().copied().unwrap_or(0)
+    }
+
+    /// Remembers the number its warming ran on.
+    pub fn warmed_with(&self, number: u8) {
+        self.made_up.get_or_init(|| number);
     }
 
     /// Remembers the first answer.

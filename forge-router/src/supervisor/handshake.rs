@@ -25,7 +25,7 @@ use tracing::info;
 
 use super::control::Control;
 use super::plan::WorkerPlan;
-use crate::config::{FRAMES_PER_WORKER, least_response_payload, request_payload};
+use crate::config::FRAMES_PER_WORKER;
 use crate::dispatch::WorkerLink;
 use crate::logging::one_line;
 use crate::model::{Interface, InterfaceError};
@@ -45,8 +45,8 @@ pub enum HandshakeError {
     #[error("{0}")]
     Model(String),
     /// The model does not run on what the config declares.
-    #[error("{cause} (it was run on {rows} rows of zeros, as its config declares its inputs)")]
-    Declared { rows: u64, cause: String },
+    #[error("{cause} (it was run on {rows} row{} of zeros, as its config declares its inputs{})", s(*rows), hint(*batched))]
+    Declared { rows: u64, batched: bool, cause: String },
     #[error("{0}")]
     Interface(#[from] InterfaceError),
     #[error("output {index} has shape {shape} for {rows} rows, expected rows first")]
@@ -82,8 +82,8 @@ pub async fn handshake(control: &Control, plan: &WorkerPlan) -> Result<Attached,
         Some(row) => probe(control, plan, &row).await?,
         None => 0,
     };
-    let response_payload = probed.max(least_response_payload(config));
-    let geometry = Geometry::new(FRAMES_PER_WORKER, request_payload(config), response_payload)?;
+    let (request, response) = plan.payloads(&interface);
+    let geometry = Geometry::new(FRAMES_PER_WORKER, request, response.max(probed))?;
     let link = attach(control, geometry, config.batching).await?;
     Ok(Attached { link, interface })
 }
@@ -155,9 +155,11 @@ async fn probe(
     for rows in plan.batch_sizes() {
         let inputs = plan.batch(row, rows);
         let rows = u64::from(rows);
+        // Who comes from Python often writes the batch dimension, too.
+        let batched = row.iter().any(|meta| meta.shape.dims().first() == Some(&1));
         control.send(&ToWorker::Probe(Probe { inputs }), &[])?;
         let report = receive(control).await.map_err(|error| match error {
-            HandshakeError::Model(cause) => HandshakeError::Declared { rows, cause },
+            HandshakeError::Model(cause) => HandshakeError::Declared { rows, batched, cause },
             error => error,
         })?;
         match report {
@@ -171,6 +173,14 @@ async fn probe(
         }
     }
     Ok(largest)
+}
+
+fn s(rows: u64) -> &'static str {
+    if rows == 1 { "" } else { "s" }
+}
+
+fn hint(batched: bool) -> &'static str {
+    if batched { "; a shape is that of one row, without the batch dimension" } else { "" }
 }
 
 fn check_rows(outputs: &[TensorMeta], rows: u64) -> Result<(), HandshakeError> {

@@ -252,10 +252,14 @@ async fn warm_up(
     match warmed? {
         // 1 in a free dimension may be less than the model can take, which is no fault of it.
         Err(RequestError::ModelThrew(cause)) if interface.fixed_row().is_none() => {
-            info!(model = %plan.model.name, "not warmed, as it does not take 1 in its free \
-                dimensions: {}", one_line(&cause));
+            info!(model = %plan.model.name, "not warmed, as it does not run on made-up inputs: {}",
+                one_line(&cause));
             Ok(())
         }
-        warmed => warmed.map_err(|error| error.to_string()),
+        Ok(number) => {
+            version.warmed_with(number);
+            Ok(())
+        }
+        Err(error) => Err(error.to_string()),
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
-use crate::config::{WorkerConfig, request_payload};
+use crate::config::{WorkerConfig, frame_bytes, least_response_payload, request_payload};
 use crate::metrics::Metrics;
 use crate::model::{Interface, Model, Version, VersionId, VersionSettings};
 use crate::tensor::TensorMeta;
@@ -55,6 +55,14 @@ impl WorkerPlan {
         row.iter().filter_map(batch).collect()
     }
 
+    /// The least bytes of tensors in a request frame and in a response frame. The config tells them
+    /// where what it declares is all there is.
+    pub fn payloads(&self, interface: &Interface) -> (u64, u64) {
+        let config = &self.model.config;
+        let least = if interface.is_fixed() { 0 } else { frame_bytes(config) };
+        (request_payload(config).max(least), least_response_payload(config).max(least))
+    }
+
     /// The version, made of what this worker's model told, or the one a sister made.
     pub fn version(&self, interface: &Interface) -> Arc<Version> {
         let make = || {
@@ -65,7 +73,7 @@ impl WorkerPlan {
                 max_batch_size: config.max_batch_size.get(),
                 batch_window: config.batch_window,
                 max_queue_depth: config.max_queue_depth.get(),
-                request_payload: request_payload(config),
+                request_payload: self.payloads(interface).0,
             };
             Version::new(settings, interface.clone(), self.model.metrics.clone())
         };

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use half::{bf16, f16};
 use tokio::sync::oneshot;
 
 use crate::batching::{Batch, Entry, Group, Timing};
@@ -9,14 +10,33 @@ use crate::dispatch::{Refused, WorkerLink};
 use crate::memory_budget::MemoryBudget;
 use crate::model::Pending;
 use crate::request::{Inputs, RequestError};
-use crate::tensor::TensorMeta;
+use crate::tensor::{Dtype, TensorMeta};
 
 /// The most runs of one size.
 const MOST_RUNS: u32 = 10;
 
 /// Runs zeros in batches of these sizes, each until two successive times agree: TorchScript's
 /// profiling executor optimizes on the second call and later. `row` is what one row of each input is.
+/// A model that does not take zeros, as a mask that hides everything, is given ones.
+///
+/// Returns the number the model took.
 pub async fn warm(
+    link: &WorkerLink,
+    row: &[TensorMeta],
+    sizes: &[u32],
+) -> Result<u8, RequestError> {
+    match warm_with(0, link, row, sizes).await {
+        Err(RequestError::ModelThrew(cause)) => match warm_with(1, link, row, sizes).await {
+            // What is wrong with zeros is told, as ones are no better.
+            Err(RequestError::ModelThrew(_)) => Err(RequestError::ModelThrew(cause)),
+            outcome => outcome.map(|()| 1),
+        },
+        outcome => outcome.map(|()| 0),
+    }
+}
+
+async fn warm_with(
+    number: u8,
     link: &WorkerLink,
     row: &[TensorMeta],
     sizes: &[u32],
@@ -24,7 +44,7 @@ pub async fn warm(
     for rows in sizes {
         let mut last = None;
         for _ in 0..MOST_RUNS {
-            let time = run(link, row, *rows).await?;
+            let time = run(number, link, row, *rows).await?;
             if last.replace(time).is_some_and(|last| agree(last, time)) {
                 break;
             }
@@ -33,14 +53,19 @@ pub async fn warm(
     Ok(())
 }
 
-async fn run(link: &WorkerLink, row: &[TensorMeta], rows: u32) -> Result<Duration, RequestError> {
+async fn run(
+    number: u8,
+    link: &WorkerLink,
+    row: &[TensorMeta],
+    rows: u32,
+) -> Result<Duration, RequestError> {
     // The clients' memory is the clients': a busy server could not warm a worker otherwise.
     let unbounded = MemoryBudget::new(usize::MAX);
     let (reply, answer) = oneshot::channel();
     let now = Instant::now();
     let timing = Timing { arrived: now, deadline: now };
     let memory = unbounded.reservation();
-    let pending = Pending { inputs: zeros(row, rows), reply, memory };
+    let pending = Pending { inputs: filled(number, row, rows), reply, memory };
     let entry = Entry { rows, timing, item: pending };
     let batch = Batch { group: Group::of_tensors(row), rows, entries: vec![entry] };
     match link.submit(batch, now) {
@@ -61,10 +86,23 @@ fn lost() -> RequestError {
     RequestError::WorkerLost("it ended while warming".to_owned())
 }
 
-fn zeros(row: &[TensorMeta], rows: u32) -> Inputs {
-    let bytes = |meta: &TensorMeta| meta.bytes().unwrap_or(0).saturating_mul(u64::from(rows));
-    let zeros = |meta| vec![0; usize::try_from(bytes(meta)).unwrap_or(0)];
-    Inputs { group: Group::of_tensors(row), data: row.iter().map(zeros).collect() }
+fn filled(number: u8, row: &[TensorMeta], rows: u32) -> Inputs {
+    let data = |meta: &TensorMeta| {
+        let elements = meta.shape.elements().unwrap_or(0).saturating_mul(u64::from(rows));
+        element(meta.dtype, number).repeat(usize::try_from(elements).unwrap_or(0))
+    };
+    Inputs { group: Group::of_tensors(row), data: row.iter().map(data).collect() }
+}
+
+/// A small number as an element.
+fn element(dtype: Dtype, number: u8) -> Vec<u8> {
+    match dtype {
+        Dtype::Float16 => f16::from(number).to_le_bytes().to_vec(),
+        Dtype::Bfloat16 => bf16::from(number).to_le_bytes().to_vec(),
+        Dtype::Float32 => f32::from(number).to_le_bytes().to_vec(),
+        Dtype::Float64 => f64::from(number).to_le_bytes().to_vec(),
+        _ => i64::from(number).to_le_bytes()[..dtype.size()].to_vec(),
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The sources of the fixtures of `tests/`.
 
 /// Name and source of each fixture: what a model may do, well or badly.
-pub(crate) const FIXTURES: [(&str, &str); 25] = [
+pub(crate) const FIXTURES: [(&str, &str); 29] = [
     (
         "double",
         "
@@ -202,6 +202,39 @@ def forward(self, x: Tensor) -> Tensor:
     return x - x.mean(0, keepdim=True)
 ",
     ),
+    // A sum over the batch, which has as many entries as a row.
+    (
+        "columns",
+        "
+def forward(self, x: Tensor) -> Tensor:
+    return x.sum(0)
+",
+    ),
+    // A value that all rows of a batch share in.
+    (
+        "mean",
+        "
+def forward(self, x: Tensor) -> Tuple[Tensor, float]:
+    return x, float(x.mean())
+",
+    ),
+    // As long as there are rows.
+    (
+        "wide",
+        "
+def forward(self, x: Tensor) -> Tensor:
+    return x[:, :x.size(0)]
+",
+    ),
+    // As attention under a mask that hides everything: zeros are not taken.
+    (
+        "masked",
+        "
+def forward(self, x: Tensor) -> Tensor:
+    assert bool((x != 0).any()), 'everything is masked'
+    return x * 2
+",
+    ),
     // As torchvision's detectors: images of any size in, as many boxes as were found out.
     (
         "detector",
@@ -234,12 +267,22 @@ def forward(self, ids: Tensor) -> Tensor:
 ];
 
 /// Name and source of each fixture with a buffer `calls` of one float.
-pub(crate) const STATEFUL: [(&str, &str); 2] = [
+pub(crate) const STATEFUL: [(&str, &str); 3] = [
     (
         "counter",
         "
 def forward(self, x: Tensor) -> Tensor:
     self.calls.add_(1)
+    return x * 0 + self.calls
+",
+    ),
+    // Counts only some of its calls.
+    (
+        "counter-of-large",
+        "
+def forward(self, x: Tensor) -> Tensor:
+    if float(x.max()) > 5.0:
+        self.calls.add_(1)
     return x * 0 + self.calls
 ",
     ),

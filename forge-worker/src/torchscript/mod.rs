@@ -82,7 +82,14 @@ impl Engine for TorchScript {
         let structure = Structure::decode(outputs.structure())
             .map_err(|error| EngineError::OutputShape(format!("output: {error}")))?;
         convert::write_outputs(&outputs.into_leaves(), out)?;
-        Ok(out.structure(&structure)?)
+        // No key makes room for these.
+        out.structure(&structure).map_err(|full| {
+            EngineError::OutputShape(format!(
+                "the values of the output that are no tensors take {} bytes, at most {} can be \
+                 returned: return them as tensors",
+                full.needed, full.capacity
+            ))
+        })
     }
 }
 
@@ -163,8 +170,14 @@ fn set_threads(intra_op: u32) -> Result<(), EngineError> {
 fn load_error(failure: &failure::Failure) -> EngineError {
     let mut lines = failure.text.lines().filter(|line| !line.trim().is_empty());
     let line = lines.next().unwrap_or("libtorch does not say why");
-    EngineError::Load(if line.contains("PytorchStreamReader") {
-        format!("not a TorchScript file, which torch.jit.save writes: {line}")
+    EngineError::Load(if line.contains("constants.pkl") {
+        "not a TorchScript file, which torch.jit.save writes: it holds weights or a pickled module \
+         (torch.save). Export the model: torch.jit.script(model.eval()).save(\"model.pt\")"
+            .to_owned()
+    } else if line.contains("PytorchStreamReader") {
+        // What libtorch adds speaks of corrupted downloads.
+        let cause = line.split(". ").next().unwrap_or(line);
+        format!("not a TorchScript file, which torch.jit.save writes, or a part of one: {cause}")
     } else {
         format!("cannot load the model: {line}")
     })

@@ -9,6 +9,7 @@
 #include <torch/version.h>
 
 #include <cstring>
+#include <map>
 
 #include "values.h"
 
@@ -76,7 +77,7 @@ void put_back(Module module, const Buffer& buffer) {
 extern "C" {
 
 const char* forge_torch_version() { return TORCH_VERSION; }
-char* forge_cpu_capability() { return strdup(at::get_cpu_capability().c_str()); }
+char* forge_cpu_capability() noexcept { return strdup(at::get_cpu_capability().c_str()); }
 
 // Dynamic fusion alone: a kernel compiled for one shape would stall the first batch of every other.
 Status forge_model_load(const char* path, const char* device, Model** model, char** error) {
@@ -152,10 +153,12 @@ Status forge_model_remember(Model* model, bool remember, char** error) {
 Status forge_model_restore(Model* model, void (*tell)(void*, const char*), void* context, char** error) {
   return guarded(error, [&] {
     at::NoGradGuard no_grad;
-    size_t i = 0;
-    for (const auto& now : model->module.named_buffers()) {
-      auto& was = model->buffers.at(i++);
-      if (now.value.is_same(was.tensor) && now.value._version() == was.version) continue;
+    if (model->buffers.empty()) return;
+    std::map<std::string, at::Tensor> now;
+    for (const auto& buffer : model->module.named_buffers()) now[buffer.name] = buffer.value;
+    for (auto& was : model->buffers) {
+      const auto& tensor = now[was.name];
+      if (tensor.is_same(was.tensor) && tensor._version() == was.version) continue;
       tell(context, was.name.c_str());
       put_back(model->module, was);
       was.version = was.tensor._version();
@@ -165,7 +168,9 @@ Status forge_model_restore(Model* model, void (*tell)(void*, const char*), void*
 
 size_t forge_outputs_count(const Outputs* outputs) { return outputs->leaves.size(); }
 // The caller owns what it takes. Each leaf can be taken once.
-at::Tensor* forge_outputs_take(Outputs* outputs, size_t leaf) { return new at::Tensor(std::move(outputs->leaves[leaf])); }
+at::Tensor* forge_outputs_take(Outputs* outputs, size_t leaf) noexcept {
+  return new at::Tensor(std::move(outputs->leaves[leaf]));
+}
 const char* forge_outputs_structure(const Outputs* outputs, size_t* length) {
   return *length = outputs->structure.size(), outputs->structure.data();
 }

@@ -38,10 +38,20 @@ fn argument(told: TorchArgument) -> Argument {
     let TorchArgument { name, annotation, default } = told;
     let inner = annotation.strip_prefix("Optional[").and_then(|inner| inner.strip_suffix(']'));
     let default = default.map(|bytes| match Structure::decode(&bytes) {
-        Ok(value) => python_repr(&value),
+        Ok(value) => shortened(python_repr(&value)),
         Err(_) => "…".to_owned(),
     });
     Argument { name, kind: kind(inner.unwrap_or(&annotation)), optional: inner.is_some(), default }
+}
+
+/// It goes into one control message with all the others.
+fn shortened(mut text: String) -> String {
+    const LONGEST: usize = 256;
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// The kind behind torch's annotation text.

@@ -165,6 +165,64 @@ fn one_number_and_a_shape_make_a_tensor() {
     assert_eq!(answer.json()["outputs"]["output"], json!([[1.0, 1.0], [1.0, 1.0]]));
 }
 
+#[test]
+fn an_output_of_as_many_entries_as_rows_by_chance_is_never_sliced() {
+    let forge = Setup::new().real_model("m", "columns.pt").with("batch_window_ms = 200").start();
+    let bodies = [json!({"input": [1.0, 2.0]}), json!({"input": [30.0, 40.0]})];
+    let mut clients: Vec<_> = bodies.iter().map(|body| forge.send_predict("m", body)).collect();
+    for client in &mut clients {
+        let answer = client.response();
+        assert_eq!(answer.status, 500, "{}", answer.text());
+        assert!(answer.detail().contains("expected rows first"), "{}", answer.detail());
+    }
+}
+
+/// What a model needs beside its declared tensors leaves the size of its answers open.
+#[test]
+fn declared_tensors_beside_other_arguments_have_room() {
+    let forge = Setup::new()
+        .real_model("m", "arguments.pt")
+        .with_inputs(&[("x", "float32", "[500]")])
+        .start();
+    let inputs = json!({"x": {"data": 1.0, "shape": [500]}, "count": 2, "bias": vec![1.0; 500]});
+    let answer = forge.predict("m", &json!({"inputs": inputs}));
+    assert_eq!(answer.json()["outputs"]["y"], json!(vec![3.0; 500]));
+}
+
+#[test]
+fn a_model_that_takes_no_zeros_is_warmed_with_ones() {
+    let forge =
+        Setup::new().real_model("m", "masked.pt").with_inputs(&[("x", "int64", "[3]")]).start();
+    assert_answers(&forge, &json!([1, 0, 0]), &json!([2, 0, 0]));
+    let document = forge.get("/openapi.json").json();
+    let operation = &document["paths"]["/v1/m/predict"]["post"];
+    let example = &operation["requestBody"]["content"]["application/json"]["example"];
+    assert_eq!(forge.predict("m", example).status, 200, "{example}");
+}
+
+#[test]
+fn an_argument_beside_the_inputs_is_told_its_place() {
+    let forge = Setup::new().real_model("m", "defaults.pt").start();
+    let answer = forge.predict("m", &json!({"input": [1.0], "scale": 3.0}));
+    assert_eq!(answer.status, 422);
+    assert!(answer.detail().contains("send it in \"inputs\""), "{}", answer.detail());
+    let other = forge.predict("m", &json!({"input": [1.0], "trace": "abc"}));
+    assert_eq!(other.status, 200);
+}
+
+#[test]
+fn a_few_letters_cannot_ask_for_more_than_a_frame() {
+    let forge = Setup::new().real_model("m", "double.pt").start();
+    for shape in [json!([260_000_000]), json!([4_294_967_296_u64, 4_294_967_296_u64])] {
+        let inputs = json!({"x": {"data": 1, "shape": shape}});
+        let answer = forge.predict("m", &json!({"inputs": inputs}));
+        assert_eq!(answer.status, 413, "{}", answer.text());
+        assert!(answer.detail().contains("models.m.frame_bytes"), "{}", answer.detail());
+    }
+    // A gigabyte would show.
+    assert!(forge.process().own_memory() < 100_000_000);
+}
+
 fn batches(forge: &Forge) -> f64 {
     forge.metric("forge_batch_size_count", &[("model", "m")])
 }

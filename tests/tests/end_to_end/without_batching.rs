@@ -63,6 +63,11 @@ fn a_model_whose_rows_depend_on_each_other_is_refused_with_both_results() {
     for part in ["depend on each other", "together", "[0.0, 0.0, 0.0]", "batching = false"] {
         assert!(ended.log.contains(part), "{part}: {}", ended.log);
     }
+    for (file, part) in [("mean.pt", "Float"), ("wide.pt", "shapes [2]")] {
+        let ended = with_inputs(Setup::new().real_model("m", file)).spawn().wait_until_ended();
+        assert!(ended.log.contains("depend on each other"), "{file}: {}", ended.log);
+        assert!(ended.log.contains(part), "{file}: {}", ended.log);
+    }
     for escape in ["check_batching = false", "batching = false"] {
         let forge = with_inputs(Setup::new().real_model("m", "center.pt").with(escape)).start();
         assert_eq!(forge.predict("m", &json!({"input": [1.0, 2.0, 3.0]})).status, 200, "{escape}");

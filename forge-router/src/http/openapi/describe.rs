@@ -35,7 +35,7 @@ fn inputs(version: &Version) -> Vec<InputDocument> {
     let mut likely = interface.likely_row();
     let input = |(input, answered): (&Input, _)| {
         let likely = likely.take_if(|_| *input.kind() == ArgumentKind::Tensor);
-        describe_input(input, answered, likely)
+        describe_input(input, answered, likely, version.made_up_number())
     };
     interface.inputs().iter().zip(answered).map(input).collect()
 }
@@ -44,11 +44,14 @@ fn describe_input(
     input: &Input,
     answered: Option<TensorMeta>,
     likely: Option<TensorMeta>,
+    made_up: u8,
 ) -> InputDocument {
     let tensor = || match (input.declared(), answered, likely) {
-        (Some(declared), _, _) => {
-            TensorDocument::Declared { dtype: declared.dtype, shape: declared.shape.clone() }
-        }
+        (Some(declared), _, _) => TensorDocument::Declared {
+            dtype: declared.dtype,
+            shape: declared.shape.clone(),
+            number: made_up,
+        },
         (None, Some(row), _) => {
             TensorDocument::Answered { dtype: row.dtype, shape: row.shape.dims().to_vec() }
         }

@@ -60,6 +60,8 @@ pub enum TensorDocument {
     Declared {
         dtype: Dtype,
         shape: Vec<Option<u64>>,
+        /// What the model was warmed with, everywhere.
+        number: u8,
     },
     /// Nothing is declared; an input of this dtype and shape was answered.
     Answered {

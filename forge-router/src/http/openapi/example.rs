@@ -98,12 +98,12 @@ enum Elements {
     Filled { with: Value, shape: Vec<u64> },
 }
 
-/// Declared tensors are zeros, as in warm-up, which the model has passed. Where nothing is declared
+/// Declared tensors are what the model was warmed with, mostly zeros. Where nothing is declared
 /// it has not run on zeros, and ones are the safer guess: they divide, and embeddings have a row 1.
 fn elements(tensor: &TensorDocument) -> Elements {
     let (with, shape) = match tensor {
-        TensorDocument::Declared { dtype, shape } => {
-            (number(*dtype, 0), shape.iter().map(|dim| dim.unwrap_or(FREE_DIM)).collect())
+        TensorDocument::Declared { dtype, shape, number: made_up } => {
+            (number(*dtype, *made_up), shape.iter().map(|dim| dim.unwrap_or(FREE_DIM)).collect())
         }
         TensorDocument::Answered { dtype, shape } | TensorDocument::Likely { dtype, shape } => {
             (number(*dtype, 1), shape.clone())

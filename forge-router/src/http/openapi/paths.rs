@@ -153,7 +153,7 @@ fn description(model: &ModelDocument) -> String {
             told.push_str("| input | takes |\n|---|---|\n");
             for input in inputs {
                 let takes = match &input.kind {
-                    InputKind::Tensor(TensorDocument::Declared { dtype, shape }) => {
+                    InputKind::Tensor(TensorDocument::Declared { dtype, shape, .. }) => {
                         format!("{dtype} {}", schema::show_shape(shape))
                     }
                     InputKind::Tensor(_) => format!("{}, nothing declared", input.type_name()),

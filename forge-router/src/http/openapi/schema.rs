@@ -32,7 +32,7 @@ pub fn input(input: &InputDocument) -> Value {
 /// The elements of a tensor, nested as its shape.
 pub fn tensor(tensor: &TensorDocument) -> Value {
     match tensor {
-        TensorDocument::Declared { dtype, shape } => {
+        TensorDocument::Declared { dtype, shape, .. } => {
             let nest = |items, dim: &Option<u64>| match dim {
                 Some(dim) => {
                     json!({"type": "array", "items": items, "minItems": dim, "maxItems": dim})
@@ -140,7 +140,7 @@ fn named_tensor(given: &TensorDocument) -> Value {
 
 fn input_description(input: &InputDocument) -> String {
     let told = match &input.kind {
-        InputKind::Tensor(TensorDocument::Declared { dtype, shape }) => {
+        InputKind::Tensor(TensorDocument::Declared { dtype, shape, .. }) => {
             format!("{dtype} {}", show_shape(shape))
         }
         _ => input.type_name(),

@@ -12,7 +12,7 @@ fn argument(name: &str, kind: InputKind) -> InputDocument {
 
 fn declared(name: &str, dtype: Dtype, shape: &[Option<u64>]) -> InputDocument {
     let shape = shape.to_vec();
-    argument(name, InputKind::Tensor(TensorDocument::Declared { dtype, shape }))
+    argument(name, InputKind::Tensor(TensorDocument::Declared { dtype, shape, number: 0 }))
 }
 
 fn undeclared(name: &str) -> InputDocument {
@@ -121,7 +121,7 @@ fn arguments_have_the_schema_of_their_kind() {
 #[test]
 fn a_declared_tensor_nests_as_its_shape() {
     let shape = vec![None, Some(3)];
-    let schema = schema::tensor(&TensorDocument::Declared { dtype: Dtype::Int8, shape });
+    let schema = schema::tensor(&TensorDocument::Declared { dtype: Dtype::Int8, shape, number: 0 });
     let expected = json!({"type": "array", "items": {
         "type": "array", "minItems": 3, "maxItems": 3,
         "items": {"$ref": "#/components/schemas/int8"}

@@ -47,7 +47,7 @@ impl Budget for Purse {
 
 fn decoded_within(body: &[u8], bytes: usize) -> (Result<Decoded, DecodeError>, usize) {
     let mut budget = Purse { left: bytes, taken: 0 };
-    let limits = Limits { max_depth: 128, max_elements: 1 << 20 };
+    let limits = Limits { max_depth: 128, max_elements: 1 << 20, max_filled_bytes: 1 << 20 };
     let options = DecodeOptions { limits, declared: &OnlyIds, budget: &mut budget };
     (decode(body, options), budget.taken)
 }
@@ -130,16 +130,20 @@ fn a_shape_beside_the_data_orders_or_repeats_it() {
         ),
         (r#"{"inputs":{"x":{"data":1,"shape":[-1]}}}"#, "expected dimensions of 0 or more"),
         (r#"{"inputs":{"x":{"data":1,"shape":[1,1,1,1,1,1,1,1]}}}"#, "deeper than 7 levels"),
-        (r#"{"inputs":{"x":{"data":1,"shape":[9223372036854775807,4]}}}"#, "no memory"),
+        (
+            r#"{"inputs":{"x":{"data":1,"shape":[9223372036854775807,4]}}}"#,
+            "would take 18446744073709551615 bytes",
+        ),
+        (r#"{"inputs":{"x":{"data":1,"shape":[1000000]}}}"#, "would take 4000000 bytes"),
+        (r#"{"inputs":{"x":{"data":1,"shape":[1.5]}}}"#, "the shape of inputs[\"x\"] is 1.5"),
         (r#"{"inputs":{"x":{"data":1,"shape":3}}}"#, "expected an array of integers"),
         (r#"{"inputs":{"x":{"shape":[1],"data":1,"shape":[1]}}}"#, "stands twice"),
     ] {
         let refused = decoded(body).unwrap_err().to_string();
         assert!(refused.contains(expected), "{body}: {refused}");
     }
-    let (refused, taken) =
-        decoded_within(br#"{"inputs":{"x":{"data":1,"shape":[1000000]}}}"#, 4096);
-    assert!(matches!(refused, Err(DecodeError::Memory { bytes: 4_000_000 })));
+    let (refused, taken) = decoded_within(br#"{"inputs":{"x":{"data":1,"shape":[100000]}}}"#, 4096);
+    assert!(matches!(refused, Err(DecodeError::Memory { bytes: 400_000 })));
     assert!(taken <= 4096);
 }
 

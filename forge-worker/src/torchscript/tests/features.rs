@@ -101,6 +101,18 @@ fn the_fastest_setting_answers_as_the_plain_one() {
 }
 
 #[test]
+fn a_frozen_model_keeps_the_buffers_that_it_may_change() {
+    let mut engine = load("counter-of-large");
+    engine.model = engine.model.variant(ffi::Variant::Frozen).unwrap();
+    assert_eq!(engine.restore().unwrap(), [""; 0], "nothing is remembered yet");
+    engine.remember().unwrap();
+    engine.answer(&[floats(&[1, 1], &[7.0])], 1).unwrap();
+    assert_eq!(engine.restore().unwrap(), ["calls"]);
+    let answer = engine.answer(&[floats(&[1, 1], &[1.0])], 1).unwrap();
+    assert_eq!(answer.tensors, [floats(&[1, 1], &[0.0])]);
+}
+
+#[test]
 fn a_model_with_state_is_left_as_it_is() {
     let mut engine = load("counter");
     engine.remember().unwrap();

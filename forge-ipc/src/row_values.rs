@@ -4,7 +4,7 @@
 //! A list of them holds one item per row, as a model that returns a label for each row does; to give
 //! everybody the whole list would show one client what another one asked.
 
-use crate::tensor::Structure;
+use crate::Structure;
 
 /// Whether each request gets a structure of its own.
 pub fn has_items_per_row(structure: &Structure) -> bool {
