@@ -125,7 +125,7 @@ fn probe<E: Engine>(
 fn no_memory(inputs: &[TensorMeta]) -> EngineError {
     let inputs: Vec<_> =
         inputs.iter().map(|meta| format!("{} {}", meta.dtype, meta.shape)).collect();
-    EngineError::OutOfMemory(format!("no memory for inputs of {}", inputs.join(", ")))
+    EngineError::OutOfMemory(format!("no memory for an input of {}", inputs.join(", ")))
 }
 
 fn attach(geometry: Geometry, fds: Vec<OwnedFd>) -> Result<WorkerEnd, HandshakeError> {

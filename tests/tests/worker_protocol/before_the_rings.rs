@@ -73,7 +73,7 @@ fn a_probe_tells_the_outputs_and_the_bytes_they_take() {
 #[test]
 fn a_probe_that_fails_ends_the_worker_with_its_words() {
     for (script, words) in [
-        ("shape", "output 0 has shape [3], expected rows first"),
+        ("shape", "output 0 has shape [2], expected rows first"),
         ("throw always", "a negative row"),
         ("oom 1", "no memory for 2 rows"),
     ] {

@@ -52,7 +52,7 @@ fn a_failed_batch_says_why_and_the_next_one_runs() {
     for (script, row, kind, words) in [
         ("throw", -1.0, FailureKind::Threw, "a negative row"),
         ("oom 1", 1.0, FailureKind::OutOfMemory, "no memory for 2 rows"),
-        ("shape", 1.0, FailureKind::OutputShape, "output 0 has shape [3], expected rows first"),
+        ("shape", 1.0, FailureKind::OutputShape, "output 0 has shape [2], expected rows first"),
         ("big 1000000", 1.0, FailureKind::OutputTooLarge, "2000000"),
     ] {
         let (_worker, mut ring) = Worker::serving(script, 2);
