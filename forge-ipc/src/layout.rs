@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! region   = words (256 bytes) + frames × frame
-//! frame    = header (64) + 64 tensor entries (88 each) + text (responses only, 16 KiB) + payload
+//! frame    = header (64) + 64 tensor entries (88 each) + text (64 KiB) + payload
 //! ```
 //!
 //! All offsets are computed from the [`Geometry`] each process holds privately; none is read from

@@ -62,6 +62,8 @@ available                                                                       
 
 A response frame is sized once the model is loaded and has been run on a full batch;
 its size is not known before.
+
+The models were not loaded: `forge serve` shows whether they take what is declared.
 ",
         files.directory.display()
     );
