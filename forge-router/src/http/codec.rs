@@ -89,7 +89,9 @@ fn decode_now(
     drop(body);
     // The body and the decoder's reserve were held until here, so this only gives back.
     let held = memory.bytes();
-    memory.shrink(held.saturating_sub(inputs.data.iter().map(Vec::len).sum()));
+    let arguments = inputs.group.arguments.as_ref().map_or(0, |arguments| arguments.len());
+    let kept = inputs.data.iter().map(Vec::len).sum::<usize>() + arguments;
+    memory.shrink(held.saturating_sub(kept));
     Ok(Decoded { inputs, form: decoded.form, memory })
 }
 
@@ -160,6 +162,10 @@ impl json::Declared for Declared<'_> {
         let input = self.0.input(name);
         input
             .map_or((ArgumentKind::Tensor, false), |input| (input.kind().clone(), input.optional()))
+    }
+
+    fn is_unknown(&self, name: &str) -> bool {
+        self.0.input(name).is_none()
     }
 
     fn has_argument(&self, name: &str) -> bool {

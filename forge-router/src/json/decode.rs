@@ -37,6 +37,11 @@ pub trait Declared {
         (ArgumentKind::Tensor, false)
     }
 
+    /// Whether nothing takes an input of that name. It is then read over, for the model to refuse.
+    fn is_unknown(&self, _name: &str) -> bool {
+        false
+    }
+
     /// Whether the model has an argument of that name, which then has no place beside `inputs`.
     fn has_argument(&self, _name: &str) -> bool {
         false
@@ -213,6 +218,10 @@ fn read_named(
     name: &str,
     options: &mut DecodeOptions<'_>,
 ) -> Result<DecodedInput, DecodeError> {
+    if options.declared.is_unknown(name) {
+        skip_value(cursor, options.limits.max_depth)?;
+        return Ok(DecodedInput::Value(Value::None));
+    }
     let (kind, is_optional) = options.declared.argument(name);
     if is_optional && take_null(cursor) {
         return Ok(DecodedInput::Value(Value::None));

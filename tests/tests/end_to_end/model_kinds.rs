@@ -95,6 +95,7 @@ fn arguments_of_every_kind_are_given_by_name() {
         (json!({"x": [1.0], "count": 1, "mode": 3}), "is a number, expected a string"),
         (json!({"x": [1.0], "count": 1, "dims": [1, "2"]}), "is a string, expected"),
         (json!({"x": [1.0], "count": 1, "other": 3}), "there is no input 'other'"),
+        (json!({"x": [1.0], "count": 1, "other": {"a": null}}), "there is no input 'other'"),
     ] {
         let answer = forge.predict("m", &json!({"inputs": inputs}));
         assert_eq!(answer.status, 422, "{inputs}");
