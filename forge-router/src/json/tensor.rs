@@ -288,7 +288,7 @@ fn token<E: Element>(body: &[u8], at: usize) -> Result<(E::Bytes, usize), Fault>
 }
 
 /// The tokens that Python writes beyond JSON, and the strings that stand for them.
-const NON_FINITE: [(&str, f64); 6] = [
+pub(super) const NON_FINITE: [(&str, f64); 6] = [
     ("NaN", f64::NAN),
     ("Infinity", f64::INFINITY),
     ("-Infinity", f64::NEG_INFINITY),

@@ -5,6 +5,7 @@ use std::fmt;
 use super::cursor::{Cursor, kind_of};
 use super::error::{DecodeError, excerpt};
 use super::number::scan;
+use super::tensor::NON_FINITE;
 use crate::tensor::{ArgumentKind, Value};
 
 /// Items of a list; it travels with the batch, whose room for such is small.
@@ -62,17 +63,9 @@ impl Reader<'_, '_, '_> {
     }
 
     fn float(&mut self, expected: &'static str) -> Result<f64, DecodeError> {
-        const TOKENS: [(&str, f64); 6] = [
-            ("NaN", f64::NAN),
-            ("Infinity", f64::INFINITY),
-            ("-Infinity", f64::NEG_INFINITY),
-            ("\"NaN\"", f64::NAN),
-            ("\"Infinity\"", f64::INFINITY),
-            ("\"-Infinity\"", f64::NEG_INFINITY),
-        ];
         self.cursor.peek();
         let rest = self.cursor.body.get(self.cursor.at..).unwrap_or_default();
-        for (token, value) in TOKENS {
+        for (token, value) in NON_FINITE {
             if rest.starts_with(token.as_bytes()) {
                 self.cursor.at += token.len();
                 return Ok(value);
