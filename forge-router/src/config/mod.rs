@@ -8,6 +8,7 @@
 //! Nothing here asks the machine for anything but the files named: the CPUs it may use come in as
 //! a [`Machine`]. `docs/configuration.md` lists every key.
 
+mod admin;
 mod check;
 mod cpus;
 mod device;
@@ -29,6 +30,8 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+#[allow(unused_imports, reason = "the HTTP front that asks comes with the next commits")]
+pub use admin::Admin;
 pub use check::report;
 pub use error::{ConfigErrors, Problem};
 pub use inputs::DeclaredInput;
@@ -69,7 +72,7 @@ pub fn load(path: &Path, overrides: &Overrides, machine: &Machine) -> Result<Con
 
     let problems = Problems::default();
     let mut file = Section::new("", table, &problems);
-    let server = server::read(file.section("server"), &directory, overrides);
+    let server = server::read(file.section("server"), &directory, overrides, machine);
     let models = read_models(&mut file, &directory, &server, machine);
     file.finish();
     if problems.is_empty() {
@@ -111,7 +114,7 @@ pub fn for_models(
     }
     let directory = models.first().and_then(|model| model.path.parent()).map(Path::to_owned);
     let section = Section::new("server", Table::new(), &problems);
-    let server = server::read(section, &directory.unwrap_or_default(), overrides);
+    let server = server::read(section, &directory.unwrap_or_default(), overrides, machine);
     models.sort_by(|one, other| one.name.cmp(&other.name));
     if problems.is_empty() && !models.is_empty() {
         return Ok(Config { server, models });
@@ -119,11 +122,36 @@ pub fn for_models(
     Err(problems.into_errors("model files".to_owned()))
 }
 
+/// A model that is loaded into a running server: a file that was found already, and the keys of a
+/// `[models.NAME]` table but `path`.
+#[allow(dead_code, reason = "the supervisor that loads comes with the next commits")]
+pub fn for_loading(
+    name: &str,
+    path: PathBuf,
+    settings: Table,
+    machine: &Machine,
+) -> Result<ModelConfig, ConfigErrors> {
+    let problems = Problems::default();
+    let section = Section::new("", settings, &problems);
+    let model = match ModelName::parse(name) {
+        Ok(name) => Some(model::with_settings(section, name, path, machine)),
+        Err(wrong) => {
+            problems.conflict("name", wrong.to_string());
+            None
+        }
+    };
+    match model {
+        Some(model) if problems.is_empty() => Ok(model),
+        _ => Err(problems.into_errors(format!("model {name}"))),
+    }
+}
+
 /// Whether a model could be served with these settings, which are all but its `path`; else the
 /// first thing that is wrong.
 pub fn check_settings(name: ModelName, settings: Table, machine: &Machine) -> Result<(), Problem> {
     let problems = Problems::default();
-    model::check_settings(Section::new("", settings, &problems), name, machine);
+    let section = Section::new("", settings, &problems);
+    model::with_settings(section, name, PathBuf::new(), machine);
     problems.into_first().map_or(Ok(()), Err)
 }
 

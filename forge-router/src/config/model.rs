@@ -12,18 +12,26 @@ use super::locate::Place;
 use super::memory;
 use super::name::ModelName;
 use super::section::Section;
-use super::workers::{self, Machine, WorkerConfig};
+use super::workers::{self, Machine, WorkerConfig, WorkersPlan};
 
 const MAX_BATCH_SIZE: NonZeroU32 = NonZeroU32::new(32).unwrap();
 const MAX_QUEUE_DEPTH: NonZeroU64 = NonZeroU64::new(256).unwrap();
 const REQUEST_TIMEOUT_S: f64 = 30.0;
 const BATCH_TIMEOUT_S: f64 = 60.0;
 const LOAD_TIMEOUT_S: f64 = 300.0;
+const POISON_TTL_S: f64 = 600.0;
+const RESTART_LIMIT: NonZeroU32 = NonZeroU32::new(5).unwrap();
+const RESTART_WINDOW_S: f64 = 60.0;
 
 const MOST_ROWS: u64 = 1 << 16;
 const MOST_REQUESTS: u64 = 1 << 20;
 const MINUTE_MS: f64 = 60_000.0;
 const DAY_S: f64 = 86_400.0;
+const YEAR_S: f64 = 365.0 * DAY_S;
+const MOST_RESTARTS: u64 = 1000;
+const MIB: u64 = 1 << 20;
+const TIB: u64 = 1 << 40;
+const LONGEST_HEADER_NAME: usize = 128;
 
 /// The settings of one model.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,8 +61,35 @@ pub struct ModelConfig {
     pub optimize: bool,
     /// Empty where nothing is declared.
     pub inputs: Vec<DeclaredInput>,
+    /// Whether what a crashed worker had not answered runs again.
+    pub retry_on_crash: bool,
+    /// How long a request that ended a worker is refused; zero: not at all.
+    pub poison_ttl: Duration,
+    /// Restarts within `restart_window` past which a version is degraded.
+    pub restart_limit: NonZeroU32,
+    pub restart_window: Duration,
+    /// Resident bytes past which a worker is replaced.
+    pub max_worker_rss: Option<NonZeroU64>,
+    /// Age past which a worker is replaced.
+    pub max_worker_age: Option<Duration>,
+    /// The header, in lower case, whose equal values go to the same version while there is a canary.
+    pub sticky_header: Option<String>,
     /// What each worker is to be; at least one.
     pub workers: Vec<WorkerConfig>,
+    /// What they are given, from which another number of them gets its share.
+    pub workers_plan: WorkersPlan,
+}
+
+impl ModelConfig {
+    /// What each worker is to be where there are `count`; else why there cannot be so many.
+    #[allow(dead_code, reason = "the supervisor that scales comes with the next commits")]
+    pub fn workers_for(
+        &self,
+        count: NonZeroU32,
+        machine: &Machine,
+    ) -> Result<Vec<WorkerConfig>, String> {
+        self.workers_plan.share(count, machine)
+    }
 }
 
 /// Reads the table of one model. `None` where there is no file to serve, which has been told.
@@ -77,10 +112,16 @@ pub(super) fn with_defaults(name: ModelName, file: PathBuf, machine: &Machine) -
     settings(&mut Section::new("", Table::new(), &problems), name, file, machine)
 }
 
-/// Reads the table of a model that has no file, for what is wrong with it.
-pub(super) fn check_settings(mut section: Section<'_>, name: ModelName, machine: &Machine) {
-    settings(&mut section, name, PathBuf::new(), machine);
+/// Reads the table of a model whose file is told elsewhere.
+pub(super) fn with_settings(
+    mut section: Section<'_>,
+    name: ModelName,
+    file: PathBuf,
+    machine: &Machine,
+) -> ModelConfig {
+    let config = settings(&mut section, name, file, machine);
     section.finish();
+    config
 }
 
 fn path(section: &mut Section<'_>, place: Place<'_>) -> Option<PathBuf> {
@@ -101,6 +142,7 @@ fn settings(
     machine: &Machine,
 ) -> ModelConfig {
     let batching = section.flag("batching", true);
+    let (workers_plan, workers) = workers::read(section, machine);
     let config = ModelConfig {
         name,
         path,
@@ -118,7 +160,17 @@ fn settings(
         check_batching: section.flag("check_batching", true),
         optimize: optimize(section),
         inputs: inputs::read(section),
-        workers: workers::read(section, machine),
+        retry_on_crash: section.flag("retry_on_crash", true),
+        poison_ttl: section.seconds("poison_ttl_s", 0.0..=DAY_S, POISON_TTL_S),
+        restart_limit: section.size("restart_limit", MOST_RESTARTS, "").unwrap_or(RESTART_LIMIT),
+        restart_window: section.seconds("restart_window_s", 1.0..=DAY_S, RESTART_WINDOW_S),
+        max_worker_rss: section
+            .whole("max_worker_rss", MIB..=TIB, " of bytes")
+            .and_then(NonZeroU64::new),
+        max_worker_age: section.optional_seconds("max_worker_age_s", 1.0..=YEAR_S),
+        sticky_header: section.optional("sticky_header", "the name of a header", header_name),
+        workers,
+        workers_plan,
     };
     check_together(section, &config);
     config
@@ -143,6 +195,14 @@ fn optimize(section: &mut Section<'_>) -> bool {
         _ => None,
     };
     section.optional("optimize", "\"auto\" or \"off\"", read).unwrap_or(true)
+}
+
+/// A token of RFC 9110, section 5.6.2.
+fn header_name(value: &Value) -> Option<String> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let name = value.as_str()?;
+    let fits = (1..=LONGEST_HEADER_NAME).contains(&name.len()) && name.bytes().all(is_token);
+    fits.then(|| name.to_ascii_lowercase())
 }
 
 /// What no setting shows by itself.

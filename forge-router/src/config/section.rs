@@ -121,7 +121,16 @@ impl<'p> Section<'p> {
         range: RangeInclusive<f64>,
         default: f64,
     ) -> Duration {
-        self.time(key, range, default, "seconds", 1.0)
+        self.time(key, range, "seconds", 1.0).unwrap_or(Duration::from_secs_f64(default))
+    }
+
+    /// A time in seconds that has no default.
+    pub(super) fn optional_seconds(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<f64>,
+    ) -> Option<Duration> {
+        self.time(key, range, "seconds", 1.0)
     }
 
     /// A time in milliseconds, with or without a fraction.
@@ -131,7 +140,8 @@ impl<'p> Section<'p> {
         range: RangeInclusive<f64>,
         default: f64,
     ) -> Duration {
-        self.time(key, range, default, "milliseconds", 1000.0)
+        let default = Duration::from_secs_f64(default / 1000.0);
+        self.time(key, range, "milliseconds", 1000.0).unwrap_or(default)
     }
 
     /// Whether nothing was found wrong with these keys so far.
@@ -155,15 +165,14 @@ impl<'p> Section<'p> {
         &mut self,
         key: &'static str,
         range: RangeInclusive<f64>,
-        default: f64,
         unit: &str,
         per_second: f64,
-    ) -> Duration {
+    ) -> Option<Duration> {
         let allowed = format!("a number of {unit} from {} to {}", range.start(), range.end());
         // The range also keeps NaN out, which is within none.
         let within = |value: &Value| number(value).filter(|number| range.contains(number));
-        let number = self.optional(key, &allowed, within).unwrap_or(default);
-        Duration::from_secs_f64(number / per_second)
+        let number = self.optional(key, &allowed, within)?;
+        Some(Duration::from_secs_f64(number / per_second))
     }
 }
 

@@ -8,9 +8,11 @@ use std::time::Duration;
 use toml::Value;
 
 use super::Overrides;
+use super::admin::{self, Admin};
 use super::error::Problems;
 use super::locate;
 use super::section::Section;
+use super::workers::Machine;
 
 const HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const PORT: u16 = 8000;
@@ -24,6 +26,13 @@ const SHUTDOWN_GRACE_S: f64 = 10.0;
 const MOST_BYTES: u64 = 1 << 40;
 const HOUR_S: f64 = 3600.0;
 
+/// Workers of which more at once would mostly wait for the disk.
+const PARALLEL_LOADS: usize = 8;
+const MOST_PARALLEL_LOADS: u64 = 256;
+
+/// The longest path the kernel takes for a socket, in bytes.
+const LONGEST_SOCKET: usize = 107;
+
 /// The settings of the whole server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServerConfig {
@@ -31,6 +40,12 @@ pub struct ServerConfig {
     pub address: SocketAddr,
     /// Where model files may be loaded from; absolute, symlinks resolved.
     pub model_root: PathBuf,
+    /// Whose requests to change something are heard over HTTP.
+    pub admin: Admin,
+    /// The control socket, where it is not at its usual place.
+    pub socket: Option<PathBuf>,
+    /// Workers that load at the same time.
+    pub parallel_loads: NonZeroUsize,
     pub max_body_bytes: NonZeroUsize,
     /// Bodies and decoded tensors of all models together; at least `max_body_bytes`.
     pub max_inflight_bytes: NonZeroUsize,
@@ -50,11 +65,17 @@ pub(super) fn read(
     mut section: Section<'_>,
     directory: &Path,
     overrides: &Overrides,
+    machine: &Machine,
 ) -> ServerConfig {
     let bytes = " of bytes";
     let config = ServerConfig {
         address: address(&mut section, overrides),
         model_root: model_root(&mut section, directory),
+        admin: admin::read(&mut section, directory),
+        socket: socket(&mut section, directory),
+        parallel_loads: section
+            .size("parallel_loads", MOST_PARALLEL_LOADS, " of workers")
+            .unwrap_or_else(|| parallel_loads(machine)),
         max_body_bytes: section.size("max_body_bytes", MOST_BYTES, bytes).unwrap_or(MAX_BODY_BYTES),
         max_inflight_bytes: section
             .size("max_inflight_bytes", MOST_BYTES, bytes)
@@ -109,6 +130,24 @@ fn model_root(section: &mut Section<'_>, directory: &Path) -> PathBuf {
             directory.to_owned()
         }
     }
+}
+
+/// It need not exist: the server makes it.
+fn socket(section: &mut Section<'_>, directory: &Path) -> Option<PathBuf> {
+    let path = directory.join(section.text("socket", "the path of the control socket")?);
+    let length = path.as_os_str().len();
+    if length > LONGEST_SOCKET {
+        let cause = format!(
+            "{} has {length} bytes, and the path of a socket at most {LONGEST_SOCKET}",
+            path.display()
+        );
+        section.problems().conflict(&section.key("socket"), cause);
+    }
+    Some(path)
+}
+
+fn parallel_loads(machine: &Machine) -> NonZeroUsize {
+    NonZeroUsize::new(machine.cpus().min(PARALLEL_LOADS)).unwrap_or(NonZeroUsize::MIN)
 }
 
 fn cors_origins(section: &mut Section<'_>) -> Vec<String> {

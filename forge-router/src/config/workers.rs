@@ -44,19 +44,61 @@ pub struct WorkerConfig {
     pub cpus: Vec<usize>,
 }
 
+/// What the workers of a model are given together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkersPlan {
+    /// Given to them in turn; at least one.
+    devices: Vec<Device>,
+    /// Of each of them, where the operator says it.
+    threads: Option<NonZeroU32>,
+    /// Split among them; empty: wherever the router may run.
+    cpus: Vec<usize>,
+}
+
+impl WorkersPlan {
+    /// What each of `count` workers gets; else why there cannot be so many.
+    pub fn share(&self, count: NonZeroU32, machine: &Machine) -> Result<Vec<WorkerConfig>, String> {
+        if u64::from(count.get()) > MOST_WORKERS {
+            return Err(format!("{count} workers: at most {MOST_WORKERS} are allowed"));
+        }
+        // Not cut off: 16-bit machines run no Forge.
+        let count = NonZeroUsize::try_from(count).unwrap_or(NonZeroUsize::MAX);
+        if self.cpus.is_empty() {
+            return Ok(self.with_shares(vec![Vec::new(); count.get()], machine));
+        }
+        if self.cpus.len() < count.get() {
+            return Err(format!("{} CPUs cannot be split among {count} workers", self.cpus.len()));
+        }
+        Ok(self.with_shares(cpus::split(&self.cpus, count), machine))
+    }
+
+    /// A worker for each share of the CPUs.
+    fn with_shares(&self, shares: Vec<Vec<usize>>, machine: &Machine) -> Vec<WorkerConfig> {
+        let each = machine.cpus() / shares.len().max(1);
+        let worker = |(share, device): (Vec<usize>, &Device)| {
+            let own = if share.is_empty() { each } else { each.min(share.len()) };
+            let threads = self.threads.unwrap_or_else(|| default_threads(own));
+            WorkerConfig { device: *device, threads, cpus: share }
+        };
+        shares.into_iter().zip(self.devices.iter().cycle()).map(worker).collect()
+    }
+}
+
 /// Reads `workers`, `device`, `devices`, `num_threads` and `cpus` of a model. At least one worker.
-pub(super) fn read(section: &mut Section<'_>, machine: &Machine) -> Vec<WorkerConfig> {
-    let workers = section.size("workers", MOST_WORKERS, "").unwrap_or(NonZeroUsize::MIN);
+pub(super) fn read(
+    section: &mut Section<'_>,
+    machine: &Machine,
+) -> (WorkersPlan, Vec<WorkerConfig>) {
+    let count = section.size("workers", MOST_WORKERS, "").unwrap_or(NonZeroU32::MIN);
     let devices = devices(section);
     let threads = section.size("num_threads", MOST_THREADS, "");
-    let shares = cpus(section, workers, machine);
-    let each = machine.cpus() / workers;
-    let plan = |(share, device): (Vec<usize>, &Device)| {
-        let own = if share.is_empty() { each } else { each.min(share.len()) };
-        let threads = threads.unwrap_or_else(|| default_threads(own));
-        WorkerConfig { device: *device, threads, cpus: share }
-    };
-    shares.into_iter().zip(devices.iter().cycle()).map(plan).collect()
+    let cpus = cpus(section, machine);
+    let plan = WorkersPlan { devices, threads, cpus };
+    let workers = plan.share(count, machine).unwrap_or_else(|cause| {
+        section.problems().conflict(&section.key("cpus"), cause);
+        Vec::new()
+    });
+    (plan, workers)
 }
 
 fn default_threads(cpus: usize) -> NonZeroU32 {
@@ -66,25 +108,20 @@ fn default_threads(cpus: usize) -> NonZeroU32 {
         .unwrap_or(NonZeroU32::MIN)
 }
 
-/// The CPUs of each worker; empty ones where none are given.
-fn cpus(section: &mut Section<'_>, workers: NonZeroUsize, machine: &Machine) -> Vec<Vec<usize>> {
-    let anywhere = vec![Vec::new(); workers.get()];
+/// The CPUs of all workers together; none where none are given.
+fn cpus(section: &mut Section<'_>, machine: &Machine) -> Vec<usize> {
     let allowed = "a list of CPUs such as \"0-3\" or \"0,2-3\"";
-    let Some(cpus) = section.optional("cpus", allowed, |value| cpus::parse(value.as_str()?)) else {
-        return anywhere;
-    };
+    let cpus = section.optional("cpus", allowed, |value| cpus::parse(value.as_str()?));
+    let cpus = cpus.unwrap_or_default();
     let usable = &machine.usable_cpus;
     let outside: Vec<usize> = cpus.iter().copied().filter(|cpu| !usable.contains(cpu)).collect();
-    let cause = if !outside.is_empty() {
-        let (outside, usable) = (cpus::format(&outside), cpus::format(usable));
-        format!("this process may not run on {outside}; allowed are {usable}")
-    } else if cpus.len() < workers.get() {
-        format!("{} CPUs cannot be split among {workers} workers", cpus.len())
-    } else {
-        return cpus::split(&cpus, workers);
-    };
+    if outside.is_empty() {
+        return cpus;
+    }
+    let (outside, usable) = (cpus::format(&outside), cpus::format(usable));
+    let cause = format!("this process may not run on {outside}; allowed are {usable}");
     section.problems().conflict(&section.key("cpus"), cause);
-    anywhere
+    Vec::new()
 }
 
 /// The devices that workers get in turn; at least one.

@@ -12,6 +12,8 @@ fn what_is_left_out_has_its_default() {
     let server = &config.server;
     assert_eq!(server.address.to_string(), "127.0.0.1:8000");
     assert_eq!(server.model_root, files.directory);
+    assert_eq!((&server.admin, &server.socket), (&Admin::Loopback, &None));
+    assert_eq!(server.parallel_loads.get(), 4);
     assert_eq!(server.max_body_bytes.get(), 67_108_864);
     assert_eq!(server.max_inflight_bytes.get(), 1_073_741_824);
     assert_eq!(server.cors_origins, ["*"]);
@@ -33,6 +35,10 @@ fn what_is_left_out_has_its_default() {
     assert!(model.optimize);
     assert!(!model.required);
     assert!(model.inputs.is_empty());
+    assert_eq!((model.retry_on_crash, model.poison_ttl), (true, 600 * SECOND));
+    assert_eq!((model.restart_limit.get(), model.restart_window), (5, 60 * SECOND));
+    assert_eq!((model.max_worker_rss, model.max_worker_age), (None, None));
+    assert_eq!(model.sticky_header, None);
     let [worker] = model.workers.as_slice() else { panic!("{:?}", model.workers) };
     assert_eq!((worker.device, worker.threads.get()), (Device::Cpu, 4));
     assert!(worker.cpus.is_empty());
@@ -49,6 +55,9 @@ fn every_key_is_read() {
             host = "::1"
             port = 0
             model_root = "models"
+            admin = "off"
+            socket = "run/forge.sock"
+            parallel_loads = 3
             max_body_bytes = 1000
             max_inflight_bytes = 2000
             cors_origins = ["https://example.org", "http://localhost:3000"]
@@ -71,6 +80,13 @@ fn every_key_is_read() {
             workers = 2
             num_threads = 3
             cpus = "1-2"
+            retry_on_crash = false
+            poison_ttl_s = 0
+            restart_limit = 6
+            restart_window_s = 7
+            max_worker_rss = 1_048_576
+            max_worker_age_s = 1.5
+            sticky_header = "X-User"
             [[models."m.v2".inputs]]
             name = "ids"
             dtype = "torch.long"
@@ -82,6 +98,9 @@ fn every_key_is_read() {
     let server = &config.server;
     assert_eq!(server.address.to_string(), "[::1]:0");
     assert_eq!(server.model_root, files.path("models"));
+    assert_eq!(server.admin, Admin::Off);
+    assert_eq!(server.socket, Some(files.path("run/forge.sock")));
+    assert_eq!(server.parallel_loads.get(), 3);
     assert_eq!((server.max_body_bytes.get(), server.max_inflight_bytes.get()), (1000, 2000));
     assert_eq!(server.cors_origins, ["https://example.org", "http://localhost:3000"]);
     assert!(server.access_log);
@@ -96,6 +115,11 @@ fn every_key_is_read() {
     assert_eq!((model.request_timeout, model.batch_timeout), (3 * SECOND, 4 * SECOND));
     assert_eq!((model.load_timeout, model.frame_bytes.unwrap().get()), (5 * SECOND, 4096));
     assert!(model.required);
+    assert_eq!((model.retry_on_crash, model.poison_ttl), (false, Duration::ZERO));
+    assert_eq!((model.restart_limit.get(), model.restart_window), (6, 7 * SECOND));
+    assert_eq!(model.max_worker_rss.map(|bytes| bytes.get()), Some(1 << 20));
+    assert_eq!(model.max_worker_age, Some(SECOND * 3 / 2));
+    assert_eq!(model.sticky_header.as_deref(), Some("x-user"));
     let workers: Vec<_> =
         model.workers.iter().map(|it| (it.device, it.threads.get(), it.cpus.clone())).collect();
     assert_eq!(workers, [(Device::Cuda(1), 3, vec![1]), (Device::Cuda(1), 3, vec![2])]);

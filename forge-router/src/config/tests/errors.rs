@@ -52,7 +52,7 @@ fn a_wrong_server_setting_is_told_with_its_key_and_what_is_allowed() {
         ("model_root = \"\"", "server.model_root: found \"\", allowed is the path of a directory"),
         (
             "tls = {}",
-            "server.tls: unknown key; allowed here: host, port, model_root, max_body_bytes, max_inflight_bytes, cors_origins, access_log, header_timeout_s, body_timeout_s, shutdown_grace_s",
+            "server.tls: unknown key; allowed here: host, port, model_root, admin, admin_token_file, socket, parallel_loads, max_body_bytes, max_inflight_bytes, cors_origins, access_log, header_timeout_s, body_timeout_s, shutdown_grace_s",
         ),
     ] {
         let text = format!("[server]\n{line}\n[models.m]\npath = \"m.pt\"");
@@ -100,6 +100,18 @@ fn a_wrong_model_setting_is_told_with_its_key_and_what_is_allowed() {
         (
             "frame_bytes = 0",
             "models.m.frame_bytes: found 0, allowed is a whole number of bytes from 1 to 1099511627776",
+        ),
+        (
+            "max_worker_rss = 1_000_000",
+            "models.m.max_worker_rss: found 1000000, allowed is a whole number of bytes from 1048576 to 1099511627776",
+        ),
+        (
+            "max_worker_age_s = 0",
+            "models.m.max_worker_age_s: found 0, allowed is a number of seconds from 1 to 31536000",
+        ),
+        (
+            "sticky_header = \"X User\"",
+            "models.m.sticky_header: found \"X User\", allowed is the name of a header",
         ),
         ("workers = 0", "models.m.workers: found 0, allowed is a whole number from 1 to 256"),
         (

@@ -1,7 +1,9 @@
 //! The config as an operator meets it: files in, settings or messages out.
 
+mod admin;
 mod defaults;
 mod errors;
+mod loading;
 mod memory;
 mod samples;
 mod workers;

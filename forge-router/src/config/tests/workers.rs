@@ -1,3 +1,5 @@
+use std::num::NonZeroU32;
+
 use super::*;
 
 fn on(machine: &Machine, lines: &str) -> Vec<WorkerConfig> {
@@ -48,5 +50,21 @@ fn devices_are_given_in_turn() {
         let given: Vec<String> =
             model(lines).workers.iter().map(|worker| worker.device.to_string()).collect();
         assert_eq!(given.join(" "), devices, "{lines}");
+    }
+}
+
+#[test]
+fn another_number_of_workers_gets_what_the_config_would_have_given_it() {
+    let machine = Machine { usable_cpus: (0..4).collect(), cpu_quota: None };
+    for lines in ["", "cpus = \"0-3\"", "num_threads = 3", "devices = [\"cuda:0\", \"cuda:1\"]"] {
+        let scaled = model(lines).workers_for(NonZeroU32::new(3).unwrap(), &machine);
+        assert_eq!(scaled, Ok(on(&machine, &format!("workers = 3\n{lines}"))), "{lines}");
+    }
+    for (lines, count, told) in [
+        ("cpus = \"0-1\"", 3, "2 CPUs cannot be split among 3 workers"),
+        ("", 257, "257 workers: at most 256 are allowed"),
+    ] {
+        let scaled = model(lines).workers_for(NonZeroU32::new(count).unwrap(), &machine);
+        assert_eq!(scaled, Err(told.to_owned()));
     }
 }
