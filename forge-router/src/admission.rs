@@ -40,8 +40,8 @@ impl Admission {
 
     /// Takes a place among at most `limit`. Whoever got one calls [`Admission::leave`] once.
     pub fn enter(&self, limit: u64) -> Result<(), Refusal> {
-        // Relaxed: the word guards only itself. What a request carries reaches the batcher through
-        // the queue's mutex, and a drained version is torn down through its owner's channel.
+        // What a request carries reaches the batcher through the queue's mutex. Release, because
+        // whoever drains has to see what a request that entered counted before that.
         let mut seen = self.word.load(Ordering::Relaxed);
         loop {
             if seen & DRAINING != 0 {
@@ -53,7 +53,7 @@ impl Admission {
             match self.word.compare_exchange_weak(
                 seen,
                 seen + 1,
-                Ordering::Relaxed,
+                Ordering::Release,
                 Ordering::Relaxed,
             ) {
                 Ok(_) => return Ok(()),
@@ -69,7 +69,7 @@ impl Admission {
 
     /// Admits nobody from here on; returns how many still wait.
     pub fn drain(&self) -> u64 {
-        self.word.fetch_or(DRAINING, Ordering::Relaxed) & !DRAINING
+        self.word.fetch_or(DRAINING, Ordering::Acquire) & !DRAINING
     }
 
     /// Whether nobody waits and nobody can come any more.

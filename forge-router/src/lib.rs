@@ -32,4 +32,5 @@ mod supervisor;
 mod sync;
 mod system;
 pub mod tensor;
+mod under_way;
 mod worker_binary;

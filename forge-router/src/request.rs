@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use crate::batching::Group;
 use crate::memory_budget::Reservation;
 use crate::tensor::{Structure, TensorMeta};
@@ -13,6 +15,23 @@ pub struct Inputs {
     pub group: Group,
     /// The elements of each tensor, in the order of the model's arguments, little-endian, all rows one after the other.
     pub data: Vec<Vec<u8>>,
+}
+
+/// What a request gets in the end.
+pub type Reply = Result<Answer, RequestError>;
+
+/// A request inside the batcher.
+#[derive(Debug)]
+pub struct Pending {
+    pub inputs: Inputs,
+    pub reply: oneshot::Sender<Reply>,
+    /// What its tensors, and later its answer, take of the memory for requests in flight.
+    pub memory: Reservation,
+}
+
+/// Answers a request; that nobody listens any more is no error.
+pub fn answer(pending: Pending, reply: Reply) {
+    drop(pending.reply.send(reply));
 }
 
 /// What a model answered to one request.
@@ -72,6 +91,13 @@ pub enum RequestError {
     /// The process that ran the request ended before it answered.
     #[error("the worker that ran this request ended: {0}")]
     WorkerLost(String),
+    // --- the request's fault, as far as anybody can tell
+    /// It ran alone and its worker died of it, now or a while ago.
+    #[error(
+        "this request ended the worker that ran it alone ({0}): the same inputs are refused for a \
+         while (poison_ttl_s)"
+    )]
+    Blamed(String),
     // --- the router's own fault
     #[error("internal error: {0}")]
     Internal(String),

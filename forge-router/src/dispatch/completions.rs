@@ -8,12 +8,13 @@ use forge_ipc::PeerViolation;
 use tokio::io::unix::AsyncFd;
 
 use super::failure::{Verdict, judge};
-use super::link::{Finished, WorkerLink, fail_all};
+use super::link::{Busy, Finished, WorkerLink, fail_all};
+use super::recovery::{Recovery, Suspicion, recover};
 use super::scatter::Scattered;
 use crate::metrics::ModelMetrics;
-use crate::model::{Example, Pending, Version};
+use crate::model::{Example, Version};
 use crate::readable::await_readable;
-use crate::request::Answer;
+use crate::request::{Answer, Pending, RequestError, answer};
 
 /// The longest sleep without a look at the ring: a wake-up that was missed costs this much.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -25,6 +26,9 @@ pub enum Ending {
     Violation(#[from] PeerViolation),
     #[error("a batch ran longer than {0:?} (batch_timeout_s)")]
     Hung(Duration),
+    /// Something keeps it that is not a batch.
+    #[error("it did not start a batch within {0:?} (batch_timeout_s)")]
+    Deaf(Duration),
     #[error("its doorbell cannot be waited for: {0}")]
     Doorbell(#[from] std::io::Error),
 }
@@ -85,11 +89,14 @@ async fn sleep(
     link: &WorkerLink,
     batch_timeout: Duration,
 ) -> Result<bool, Ending> {
-    let busy = link.busy_since().map(|since| since.elapsed());
-    if busy.is_some_and(|busy| busy >= batch_timeout) {
-        return Err(Ending::Hung(batch_timeout));
-    }
-    let longest = busy.map_or(LONGEST_SLEEP, |busy| LONGEST_SLEEP.min(batch_timeout - busy));
+    let longest = match link.busy()? {
+        None => LONGEST_SLEEP,
+        Some(Busy { since, has_started }) => match batch_timeout.checked_sub(since.elapsed()) {
+            Some(left) if !left.is_zero() => LONGEST_SLEEP.min(left),
+            _ if has_started => return Err(Ending::Hung(batch_timeout)),
+            _ => return Err(Ending::Deaf(batch_timeout)),
+        },
+    };
     match tokio::time::timeout(longest, doorbell.readable()).await {
         Ok(ready) => {
             ready?.clear_ready();
@@ -132,12 +139,45 @@ fn settle(version: &Version, finished: Finished) {
     }
 }
 
-/// Answers what an ended worker had completed before it ended.
-pub fn settle_completed(version: &Version, link: &WorkerLink) {
-    // A rule that it broke at last only means that the rest is lost.
+/// What became of the batches of a worker that has gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Salvage {
+    /// Requests that run again.
+    pub again: usize,
+    /// Requests that were answered with an error, since they are not to run again.
+    pub lost: usize,
+    /// Whether a request was found to be the cause.
+    pub has_blamed: bool,
+}
+
+/// Answers what a worker that has gone had completed, and has the rest run again where it may.
+/// `cause` says how it ended.
+pub fn salvage(
+    version: &Version,
+    link: &WorkerLink,
+    suspicion: Suspicion,
+    replays: bool,
+    cause: &str,
+) -> Salvage {
+    // A rule that it broke at last tells nothing new: it has gone.
     let (finished, _) = link.collect(Instant::now());
     for finished in finished {
         settle(version, finished);
     }
+    let Recovery { again, blamed, lost } = recover(link.abandon(), suspicion, replays);
+    let salvage = Salvage {
+        again: again.iter().map(|batch| batch.entries.len()).sum(),
+        lost: lost.len(),
+        has_blamed: blamed.is_some(),
+    };
+    if let Some(entry) = blamed {
+        version.blame(&entry.item.inputs, cause);
+        answer(entry.item, Err(RequestError::Blamed(cause.to_owned())));
+    }
+    for entry in lost {
+        answer(entry.item, Err(RequestError::WorkerLost(cause.to_owned())));
+    }
+    version.run_first(again);
     version.pump();
+    salvage
 }

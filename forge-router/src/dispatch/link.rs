@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use forge_ipc::{BatchId, Outcome, PeerViolation, RouterEnd, TensorMeta};
 use tokio::sync::Notify;
 
+use super::recovery::Wreck;
 use super::scatter::{self, Scatter, Taken};
 use crate::batching::Batch;
-use crate::model::{Pending, answer};
-use crate::request::RequestError;
+use crate::request::{Pending, RequestError, answer};
 
 /// Submits batches to one worker and collects what it completed.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ struct Ring {
     /// Oldest first: a worker completes its batches in order.
     in_flight: VecDeque<InFlight>,
     last_completion: Option<Instant>,
+    /// Batches that came back with outputs.
+    answered: u64,
     is_abandoned: bool,
 }
 
@@ -39,6 +41,14 @@ struct InFlight {
     id: BatchId,
     submitted: Instant,
     batch: Batch<Pending>,
+}
+
+/// What a worker has before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Busy {
+    pub since: Instant,
+    /// The worker's own mark. Without it, whatever keeps the worker is not the batch.
+    pub has_started: bool,
 }
 
 /// A batch that did not get into the ring.
@@ -66,6 +76,7 @@ impl WorkerLink {
             next_batch: 1,
             in_flight: VecDeque::new(),
             last_completion: None,
+            answered: 0,
             is_abandoned: false,
         };
         let frames = ring.end.geometry().frames;
@@ -125,19 +136,33 @@ impl WorkerLink {
         self.ring().end.wake_up();
     }
 
-    /// Since when the worker has been busy with the batch it runs now. The worker starts a batch
-    /// when it is there and the one before is done, so this needs no clock of the worker's.
-    pub fn busy_since(&self) -> Option<Instant> {
+    /// Since when the worker has had the oldest batch in flight before it, and whether it has
+    /// started it. The worker starts a batch when it is there and the one before is done, so this
+    /// needs no clock of the worker's.
+    pub fn busy(&self) -> Result<Option<Busy>, PeerViolation> {
         let ring = self.ring();
-        let oldest = ring.in_flight.front()?;
-        Some(ring.last_completion.map_or(oldest.submitted, |last| last.max(oldest.submitted)))
+        let Some(oldest) = ring.in_flight.front() else { return Ok(None) };
+        let since = ring.last_completion.map_or(oldest.submitted, |last| last.max(oldest.submitted));
+        Ok(Some(Busy { since, has_started: ring.end.started()?.is_some() }))
     }
 
     /// Waits until nothing is in flight; somebody else must serve the completions meanwhile.
     pub async fn idle(&self) {
-        while self.busy_since().is_some() {
+        while !self.ring().in_flight.is_empty() {
             self.idle.notified().await;
         }
+    }
+
+    /// How many batches came back with outputs.
+    pub fn answered(&self) -> u64 {
+        self.ring().answered
+    }
+
+    /// The bytes of both shared-memory regions.
+    pub fn region_bytes(&self) -> u64 {
+        let ring = self.ring();
+        let geometry = ring.end.geometry();
+        geometry.request_region_bytes() + geometry.response_region_bytes()
     }
 
     /// How often the worker found a frame without having been woken for it.
@@ -145,11 +170,22 @@ impl WorkerLink {
         self.ring().end.missed_wakes()
     }
 
-    /// Takes every batch back after the worker has gone, the oldest first; no more are taken.
-    pub fn abandon(&self) -> Vec<Batch<Pending>> {
+    /// Takes every batch back after the worker has gone and what it had completed was collected; no
+    /// more are taken.
+    pub fn abandon(&self) -> Wreck<Pending> {
         let mut ring = self.ring();
         ring.is_abandoned = true;
-        ring.in_flight.drain(..).map(|in_flight| in_flight.batch).collect()
+        // What a liar says it has started tells nothing: then it is the one that was its turn.
+        let oldest = ring.in_flight.front().map(|in_flight| in_flight.id);
+        let started = ring.end.started().unwrap_or(oldest);
+        let mut wreck = Wreck { started: None, waiting: Vec::new() };
+        for InFlight { id, batch, .. } in ring.in_flight.drain(..) {
+            match Some(id) == started {
+                true => wreck.started = Some(batch),
+                false => wreck.waiting.push(batch),
+            }
+        }
+        wreck
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
@@ -211,6 +247,7 @@ impl Ring {
             Ok(result) => {
                 completion.release();
                 self.last_completion = Some(now);
+                self.answered += u64::from(result.is_ok());
                 Ok(Some(Finished { batch: oldest.batch, compute, result }))
             }
             Err(violation) => {

@@ -9,7 +9,9 @@
 mod completions;
 mod failure;
 mod link;
+mod recovery;
 mod scatter;
 
-pub use completions::{serve, settle_completed};
+pub use completions::{Ending, Salvage, salvage, serve};
 pub use link::{Refused, WorkerLink, fail_all};
+pub use recovery::Suspicion;

@@ -5,8 +5,7 @@ use forge_ipc::{
 };
 
 use crate::batching::{Batch, Entry};
-use crate::model::Pending;
-use crate::request::{Output, RequestError};
+use crate::request::{Output, Pending, RequestError};
 
 /// The rows of one request.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::cors::Cors;
 use super::request_id::RequestIds;
-use super::under_way::UnderWay;
+use crate::under_way::UnderWay;
 use crate::logging::FailureLog;
 use crate::memory_budget::MemoryBudget;
 use crate::metrics::Metrics;

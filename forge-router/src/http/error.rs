@@ -16,6 +16,8 @@ pub enum HttpError {
     NoRoute { path: String },
     #[error("{path} takes {allow}, not {method}")]
     WrongMethod { path: String, method: Method, allow: &'static str },
+    #[error("the header X-Forge-Route is neither 'canary' nor 'stable'")]
+    UnknownRoute,
     #[error("the body is larger than {limit} bytes (server.max_body_bytes)")]
     BodyTooLarge { limit: usize },
     #[error("the body came too slowly: more than {0:?} without enough of it")]

@@ -54,8 +54,8 @@ fn told(status: StatusCode, body: Vec<u8>) -> Reply {
 
 fn verdict(app: &App) -> (StatusCode, &'static str) {
     let is_degraded = |required_only: bool| {
-        app.registry.models().any(|model| {
-            (model.config.required || !required_only)
+        app.registry.models().iter().any(|model| {
+            (model.config().required || !required_only)
                 && model.status().state == ModelState::Degraded
         })
     };

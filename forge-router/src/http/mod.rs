@@ -24,7 +24,7 @@ mod reply;
 mod request_id;
 mod routes;
 mod status;
-mod under_way;
+mod wish;
 mod write_timeout;
 
 pub use app::{App, HttpSettings, Phase};

@@ -1,5 +1,7 @@
 //! `GET /v1/models` and `GET /v1/models/{model}`.
 
+use std::sync::Arc;
+
 use hyper::StatusCode;
 
 use super::app::App;
@@ -23,12 +25,12 @@ pub fn show(app: &App, name: &str) -> Result<Reply, HttpError> {
     body.extend_from_slice(b"{\"name\":");
     write_string(&mut body, model.name.as_str());
     body.push(b',');
-    write_summary(model, &mut body);
+    write_summary(&model, &mut body);
     if let Some(version) = model.version() {
-        body.extend_from_slice(format!(",\"version\":{}", version.settings().id).as_bytes());
+        body.extend_from_slice(format!(",\"version\":{}", version.id()).as_bytes());
         write_inputs(&version, &mut body);
     }
-    let config = &model.config;
+    let config = model.config();
     body.extend_from_slice(
         format!(
             ",\"batching\":{{\"max_batch_size\":{},\"batch_window_ms\":{},\"max_queue_depth\":{},\
@@ -47,17 +49,17 @@ pub fn show(app: &App, name: &str) -> Result<Reply, HttpError> {
 }
 
 /// The model of that name, or the error that lists the names there are.
-pub fn find<'a>(app: &'a App, name: &str) -> Result<&'a std::sync::Arc<Model>, HttpError> {
+pub fn find(app: &App, name: &str) -> Result<Arc<Model>, HttpError> {
     app.registry.find(name).ok_or_else(|| HttpError::UnknownModel {
         name: name.to_owned(),
-        registered: app.registry.names().into_iter().map(str::to_owned).collect(),
+        registered: app.registry.names(),
     })
 }
 
 /// `{"<name>": {"queue_depth": …, "status": …}, …}`
 pub fn write_all(app: &App, body: &mut Vec<u8>) {
     body.push(b'{');
-    write_list(body, app.registry.models(), |body, model| {
+    write_list(body, app.registry.models().iter(), |body, model| {
         write_string(body, model.name.as_str());
         body.extend_from_slice(b":{");
         write_summary(model, body);

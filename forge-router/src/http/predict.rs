@@ -11,10 +11,10 @@ use super::app::{App, Phase};
 use super::error::HttpError;
 use super::reply::Reply;
 use super::request_id::as_text;
-use super::{body, codec, models, routes, status};
+use super::{body, codec, models, routes, status, wish};
 use crate::logging::Failure;
 use crate::metrics::{Outcome, RequestRecord};
-use crate::model::{Expired, Model};
+use crate::model::{Expired, Model, Role};
 use crate::request::RequestError;
 
 /// Answers a prediction, or says why not.
@@ -31,8 +31,8 @@ pub async fn answer(
         Ok(model) => model,
         Err(error) => return routes::refuse(app, parts, &mut body, &error, name, id).await,
     };
-    let watched = Watched { app, name, id, record: Some(model.metrics.received()) };
-    match predict(app, model, &mut body, began, id).await {
+    let mut watched = Watched { app, name, id, record: Some(model.metrics.received()) };
+    match predict(app, &model, (parts, &mut body), &mut watched, began).await {
         Ok(reply) => {
             watched.finish(Outcome::Success, began.elapsed());
             reply
@@ -47,10 +47,11 @@ pub async fn answer(
 async fn predict(
     app: &Arc<App>,
     model: &Arc<Model>,
-    body: &mut Incoming,
+    (parts, body): (&Parts, &mut Incoming),
+    watched: &mut Watched<'_>,
     began: Instant,
-    id: &HeaderValue,
 ) -> Result<Reply, HttpError> {
+    let id = watched.id;
     let not_ready = |state: &str| {
         let model = model.name.to_string();
         HttpError::Request(RequestError::NotReady { model, state: state.to_owned() })
@@ -58,11 +59,14 @@ async fn predict(
     if app.phase() == Phase::Draining {
         return Err(not_ready("draining"));
     }
+    let config = model.config();
+    let wish = wish::of(&parts.headers, config.sticky_header.as_deref())?;
     let version = model.version().ok_or_else(|| not_ready(model.status().state.name()))?;
     if !version.make_room() {
         // Refused before its body is read; whoever passes here is still counted by `admit`.
-        return Err(RequestError::QueueFull { limit: version.settings().max_queue_depth }.into());
+        return Err(RequestError::QueueFull { limit: config.max_queue_depth.get() }.into());
     }
+    drop(version);
     let mut memory = app.budget.reservation();
     let bounds = body::Bounds {
         max_bytes: app.settings.max_body_bytes,
@@ -72,9 +76,13 @@ async fn predict(
     let bytes = body::read(body, bounds, &mut memory).await?;
     model.metrics.request_bytes(bytes.len() as u64);
 
-    let admitted = version.admit()?;
-    let deadline = Instant::now() + model.config.request_timeout;
-    let expired = |expired| expired_error(model, expired, id);
+    // The version is chosen only now: a swap that came while the body did has led elsewhere.
+    let (admitted, role) = model.admit(wish)?;
+    watched.routed(role);
+    let version = Arc::clone(admitted.version());
+    let timeout = version.config().request_timeout;
+    let deadline = Instant::now() + timeout;
+    let expired = |expired| expired_error(model, expired, timeout, id);
     let decoding = Instant::now();
     let decoded = within(deadline, codec::decode(&version, bytes, memory)).await;
     let codec::Decoded { inputs, form, memory } = decoded.map_err(expired)??;
@@ -86,9 +94,10 @@ async fn predict(
     let encoding = Instant::now();
     let head = codec::Head { model: Arc::clone(model), id: id.clone(), began, form };
     let encoded = within(deadline, codec::encode(answer, head)).await;
-    let (reply, bytes) = encoded.map_err(expired)??;
+    let (mut reply, bytes) = encoded.map_err(expired)??;
     model.metrics.encoded(encoding.elapsed());
     model.metrics.response_bytes(bytes as u64);
+    reply.headers_mut().insert(wish::VERSION, HeaderValue::from(version.id().0));
     Ok(reply)
 }
 
@@ -98,11 +107,16 @@ async fn within<T>(deadline: Instant, work: impl Future<Output = T>) -> Result<T
     done.map_err(|_| Expired { in_queue: false })
 }
 
-fn expired_error(model: &Model, expired: Expired, id: &HeaderValue) -> HttpError {
+fn expired_error(
+    model: &Model,
+    expired: Expired,
+    timeout: Duration,
+    id: &HeaderValue,
+) -> HttpError {
     if expired.in_queue {
         model.metrics.expired_in_queue();
     }
-    let seconds = model.config.request_timeout.as_secs_f64();
+    let seconds = timeout.as_secs_f64();
     RequestError::Expired { id: as_text(id).to_owned(), seconds }.into()
 }
 
@@ -115,6 +129,13 @@ struct Watched<'a> {
 }
 
 impl Watched<'_> {
+    /// The version that is to answer has this role.
+    fn routed(&mut self, role: Role) {
+        if let Some(record) = &mut self.record {
+            record.routed(role.into());
+        }
+    }
+
     fn finish(mut self, outcome: Outcome, latency: Duration) {
         if let Some(record) = self.record.take() {
             record.finish(outcome, latency);

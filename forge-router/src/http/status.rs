@@ -32,7 +32,7 @@ pub fn status(error: &HttpError) -> StatusCode {
         HttpError::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         HttpError::BodyTooSlow(_) => StatusCode::REQUEST_TIMEOUT,
         HttpError::BodyBroken(_) => StatusCode::BAD_REQUEST,
-        HttpError::Decode(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        HttpError::Decode(_) | HttpError::UnknownRoute => StatusCode::UNPROCESSABLE_ENTITY,
         HttpError::Request(error) => status_of_request(error),
         HttpError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -49,6 +49,7 @@ fn status_of_request(error: &RequestError) -> StatusCode {
         | RequestError::WorkerLost(_) => StatusCode::SERVICE_UNAVAILABLE,
         RequestError::Expired { .. } => StatusCode::GATEWAY_TIMEOUT,
         RequestError::Internal(_)
+        | RequestError::Blamed(_)
         | RequestError::ModelThrew(_)
         | RequestError::OutputShape(_)
         | RequestError::OutputTooLarge { .. } => StatusCode::INTERNAL_SERVER_ERROR,

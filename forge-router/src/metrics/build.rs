@@ -1,7 +1,7 @@
 //! Building single series out of constant names and labels.
 
 use prometheus::core::{Collector, Desc, Describer};
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, Opts};
+use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntGauge, Opts};
 
 use super::names::Family;
 
@@ -26,6 +26,12 @@ impl<'a> ModelBuilder<'a> {
 
     pub(super) fn gauge(&mut self, family: &Family, extra: &Labels<'_>) -> IntGauge {
         let gauge = gauge(family, &self.labels(extra));
+        self.remember(gauge)
+    }
+
+    /// A gauge of a number between 0 and 1.
+    pub(super) fn share(&mut self, family: &Family) -> Gauge {
+        let gauge = constant(Gauge::with_opts(options(family, &self.labels(&[]))));
         self.remember(gauge)
     }
 

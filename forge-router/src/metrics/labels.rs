@@ -76,6 +76,16 @@ label_values! {
 }
 
 label_values! {
+    /// Which of a model's versions answers a request.
+    pub Role {
+        /// The one that answers whatever a canary does not.
+        Stable => "stable",
+        /// The one on trial.
+        Canary => "canary",
+    }
+}
+
+label_values! {
     /// Which process slept through a wake-up.
     pub(super) Side {
         /// The router waited for a completion.

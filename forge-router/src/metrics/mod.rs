@@ -26,7 +26,7 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{IntGauge, Registry, TextEncoder};
 
-pub use labels::{Outcome, WorkerState};
+pub use labels::{Outcome, Role, WorkerState};
 pub use model::{ModelMetrics, RequestRecord};
 
 use build::constant;
@@ -82,7 +82,6 @@ impl Metrics {
     /// Takes the series of `model` out of the scrape, whoever still holds a handle.
     ///
     /// Such handles go on counting into series nobody sees. Does nothing for an unknown name.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the unloading of models will call it"))]
     pub fn unregister_model(&self, model: &str) {
         self.models.unregister(model, |_| true);
     }

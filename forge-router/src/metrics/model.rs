@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Registration;
-use super::labels::{Outcome, Phase, Side, WorkerState};
+use super::labels::{Outcome, Phase, Role, Side, WorkerState};
 use super::series::ModelSeries;
 
 /// Handle to the series of one model; cheap to clone.
@@ -27,7 +27,7 @@ impl ModelMetrics {
     pub fn received(&self) -> RequestRecord {
         let series = Arc::clone(&self.registration.series);
         series.requests.count_received();
-        RequestRecord { series, outcome: Outcome::Cancelled }
+        RequestRecord { series, outcome: Outcome::Cancelled, role: None }
     }
 
     /// A request was admitted and now waits for a batch.
@@ -86,7 +86,6 @@ impl ModelMetrics {
     }
 
     /// A hot swap was completed `time` after it was asked for.
-    #[expect(dead_code, reason = "the hot swap will call it")]
     pub fn swapped(&self, time: Duration) {
         self.series().swaps.inc();
         self.series().swap_duration.observe(time.as_secs_f64());
@@ -101,6 +100,21 @@ impl ModelMetrics {
     /// A worker was started in place of one that crashed.
     pub fn worker_restarted(&self) {
         self.series().worker_restarts.inc();
+    }
+
+    /// The canary gets this share of the requests; 0 without one.
+    pub fn set_canary_share(&self, share: f64) {
+        self.series().canary_share.set(share);
+    }
+
+    /// So many requests run again, since their worker died.
+    pub fn replayed(&self, requests: usize) {
+        self.series().replayed.inc_by(requests as u64);
+    }
+
+    /// A request was found to be the cause of a worker's death.
+    pub fn blamed(&self) {
+        self.series().blamed.inc();
     }
 
     /// The router waited in vain while a completion lay in the ring.
@@ -135,15 +149,24 @@ impl ModelMetrics {
 pub struct RequestRecord {
     series: Arc<ModelSeries>,
     outcome: Outcome,
+    role: Option<Role>,
 }
 
 impl RequestRecord {
+    /// The request goes to the version of this role.
+    pub fn routed(&mut self, role: Role) {
+        self.role = Some(role);
+    }
+
     /// Ends the request with `outcome`, `latency` after it arrived.
     ///
     /// The latency is recorded only where [`Outcome::has_latency`].
     pub fn finish(mut self, outcome: Outcome, latency: Duration) {
         if outcome.has_latency() {
             self.series.latency.observe(latency.as_secs_f64());
+            if let Some(role) = self.role {
+                self.series.roles[role.index()].latency.observe(latency.as_secs_f64());
+            }
         }
         self.outcome = outcome;
     }
@@ -152,6 +175,9 @@ impl RequestRecord {
 impl Drop for RequestRecord {
     fn drop(&mut self) {
         self.series.requests.count_outcome(self.outcome);
+        if let Some(role) = self.role {
+            self.series.roles[role.index()].outcomes[self.outcome.index()].inc();
+        }
     }
 }
 

@@ -16,6 +16,7 @@ pub(super) const LABEL_STATUS: &str = "status";
 pub(super) const LABEL_PHASE: &str = "phase";
 pub(super) const LABEL_STATE: &str = "state";
 pub(super) const LABEL_SIDE: &str = "side";
+pub(super) const LABEL_ROLE: &str = "role";
 pub(super) const LABEL_VERSION: &str = "version";
 pub(super) const LABEL_LIBTORCH: &str = "libtorch";
 
@@ -56,6 +57,26 @@ pub(super) const SWAP_DURATION: Family = Family {
 pub(super) const IN_FLIGHT: Family = Family {
     name: "forge_requests_in_flight",
     help: "Requests received and without an outcome yet",
+};
+pub(super) const ROLE_REQUESTS: Family = Family {
+    name: "forge_role_requests_total",
+    help: "Outcomes of requests by the role of the version that they were routed to",
+};
+pub(super) const ROLE_LATENCY: Family = Family {
+    name: "forge_role_latency_seconds",
+    help: "End-to-end time of each request that succeeded or timed out, by the role of its version",
+};
+pub(super) const CANARY_SHARE: Family = Family {
+    name: "forge_canary_share",
+    help: "Share of the requests that the canary gets, from 0 to 1",
+};
+pub(super) const REPLAYED: Family = Family {
+    name: "forge_replayed_requests_total",
+    help: "Requests that ran again because their worker had died",
+};
+pub(super) const BLAMED: Family = Family {
+    name: "forge_blamed_requests_total",
+    help: "Requests that ended the worker which ran them alone",
 };
 pub(super) const PHASE: Family =
     Family { name: "forge_phase_seconds", help: "Time each request spent in each phase" };
@@ -104,7 +125,9 @@ pub(super) const PHASE_BUCKETS: &[f64] =
 #[cfg(test)]
 pub(super) const EXPORTED: &[&str] = &[
     "forge_batch_size histogram",
+    "forge_blamed_requests_total counter",
     "forge_build_info gauge",
+    "forge_canary_share gauge",
     "forge_inference_latency_seconds histogram",
     "forge_inflight_bytes gauge",
     "forge_missed_wakes_total counter",
@@ -114,10 +137,13 @@ pub(super) const EXPORTED: &[&str] = &[
     "forge_queue_depth gauge",
     "forge_queue_timeouts_total counter",
     "forge_queue_wait_seconds histogram",
+    "forge_replayed_requests_total counter",
     "forge_request_bytes_total counter",
     "forge_requests_in_flight gauge",
     "forge_requests_total counter",
     "forge_response_bytes_total counter",
+    "forge_role_latency_seconds histogram",
+    "forge_role_requests_total counter",
     "forge_rows_total counter",
     "forge_worker_restarts_total counter",
     "forge_workers gauge",

@@ -2,10 +2,10 @@
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
-use prometheus::{Histogram, IntCounter, IntGauge};
+use prometheus::{Gauge, Histogram, IntCounter, IntGauge};
 
 use super::build::ModelBuilder;
-use super::labels::{Phase, Side, WorkerState};
+use super::labels::{Outcome, Phase, Role, Side, WorkerState};
 use super::names;
 use super::requests::Requests;
 
@@ -28,6 +28,10 @@ pub(super) struct ModelSeries {
     pub(super) workers: [IntGauge; WorkerState::ALL.len()],
     pub(super) worker_restarts: IntCounter,
     pub(super) missed_wakes: [IntCounter; Side::ALL.len()],
+    pub(super) roles: [RoleSeries; Role::ALL.len()],
+    pub(super) canary_share: Gauge,
+    pub(super) replayed: IntCounter,
+    pub(super) blamed: IntCounter,
     collectors: Vec<Box<dyn Collector>>,
 }
 
@@ -60,7 +64,30 @@ impl ModelSeries {
             missed_wakes: Side::ALL.map(|side| {
                 build.counter(&names::MISSED_WAKES, &[(names::LABEL_SIDE, side.as_str())])
             }),
+            roles: Role::ALL.map(|role| RoleSeries::new(&mut build, role)),
+            canary_share: build.share(&names::CANARY_SHARE),
+            replayed: build.counter(&names::REPLAYED, &[]),
+            blamed: build.counter(&names::BLAMED, &[]),
             collectors: build.finish(),
+        }
+    }
+}
+
+/// What is told apart by the role of the version that answers.
+pub(super) struct RoleSeries {
+    pub(super) outcomes: [IntCounter; Outcome::ALL.len()],
+    pub(super) latency: Histogram,
+}
+
+impl RoleSeries {
+    fn new(build: &mut ModelBuilder<'_>, role: Role) -> Self {
+        let role = (names::LABEL_ROLE, role.as_str());
+        Self {
+            outcomes: Outcome::ALL.map(|outcome| {
+                let labels = [role, (names::LABEL_STATUS, outcome.as_str())];
+                build.counter(&names::ROLE_REQUESTS, &labels)
+            }),
+            latency: build.histogram(&names::ROLE_LATENCY, &[role], names::LATENCY_BUCKETS),
         }
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::version::{Enqueued, Reply, Version};
+use super::version::{Enqueued, Version};
 use crate::batching::{Group, Ticket, Timing};
 use crate::memory_budget::Reservation;
-use crate::request::Inputs;
+use crate::request::{Inputs, Reply};
 
 /// A place in a version's queue, held while the request is decoded.
 #[derive(Debug)]
@@ -22,6 +22,11 @@ impl Admitted {
         Self { version, holds_place: true }
     }
 
+    /// The version that answers.
+    pub fn version(&self) -> &Arc<Version> {
+        &self.version
+    }
+
     /// Queues the request and waits for its answer, until `deadline` at the latest. Dropping the
     /// future takes the request back where it still waits.
     pub async fn run(
@@ -31,6 +36,9 @@ impl Admitted {
         memory: Reservation,
     ) -> Result<Reply, Expired> {
         if let Some(error) = self.version.row_too_large(&inputs.group.row) {
+            return Ok(Err(error));
+        }
+        if let Some(error) = self.version.is_blamed(&inputs) {
             return Ok(Err(error));
         }
         let version = Arc::clone(&self.version);
@@ -59,6 +67,7 @@ impl Drop for Admitted {
         if self.holds_place {
             self.version.left_queue(1);
         }
+        self.version.left();
     }
 }
 

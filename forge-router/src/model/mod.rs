@@ -2,10 +2,17 @@
 
 mod admitted;
 mod interface;
+mod poison;
 mod registry;
+mod role;
+mod route;
+mod traffic;
 mod version;
 
 pub use admitted::{Admitted, Expired};
 pub use interface::{GivenInput, Input, Interface, InterfaceError, NamedInput, RowTensor};
 pub use registry::{Model, ModelState, ModelStatus, Registry};
-pub use version::{Example, Pending, Version, VersionId, VersionSettings, answer};
+pub use role::{Role, Share, ShareError};
+pub use route::{Canary, Named, Route, Wish};
+pub use traffic::BatchKind;
+pub use version::{Example, NotAdmitted, Version, VersionId, VersionSettings};

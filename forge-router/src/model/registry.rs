@@ -4,20 +4,22 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 
-use super::Version;
+use super::{Admitted, NotAdmitted, Role, Route, Version, Wish};
 use crate::config::{ModelConfig, ModelName};
 use crate::metrics::{Metrics, ModelMetrics};
+use crate::request::RequestError;
 
-/// A name clients call, and the version that answers for it.
+/// A name clients call, and the versions that answer for it.
 #[derive(Debug)]
 pub struct Model {
     pub name: ModelName,
-    pub config: ModelConfig,
     pub metrics: ModelMetrics,
+    /// What the next version is made of, and what is told of the model while it has none.
+    config: ArcSwap<ModelConfig>,
     /// Empty until a worker of the first version is ready.
-    route: ArcSwapOption<Version>,
+    route: ArcSwap<Route>,
     status: ArcSwap<ModelStatus>,
 }
 
@@ -27,7 +29,7 @@ pub struct ModelStatus {
     pub state: ModelState,
     /// Why it is degraded.
     pub cause: Option<String>,
-    /// The state of each worker by its name.
+    /// The state of each worker of the stable version by its name.
     pub workers: Vec<&'static str>,
 }
 
@@ -36,7 +38,7 @@ pub enum ModelState {
     /// Not yet ready for the first time.
     Loading,
     Ready,
-    /// It has been ready, but no worker is ready now.
+    /// It has been ready, but no worker is ready now, or none that ends is started again.
     Degraded,
     Draining,
 }
@@ -59,28 +61,64 @@ impl fmt::Display for ModelState {
 }
 
 impl Model {
-    fn new(config: ModelConfig, metrics: ModelMetrics) -> Self {
+    /// A name without a version; its series exist from here on.
+    pub fn new(config: ModelConfig, metrics: &Metrics) -> Arc<Self> {
         let status = ModelStatus { state: ModelState::Loading, cause: None, workers: Vec::new() };
-        Self {
+        Arc::new(Self {
             name: config.name.clone(),
-            config,
-            metrics,
-            route: ArcSwapOption::empty(),
+            metrics: metrics.register_model(config.name.as_str()),
+            config: ArcSwap::from_pointee(config),
+            route: ArcSwap::default(),
             status: ArcSwap::from_pointee(status),
-        }
+        })
     }
 
-    /// The version that answers now; `None` before the first is ready.
+    /// The settings of the stable version, or of the one that is to be.
+    pub fn config(&self) -> Arc<ModelConfig> {
+        self.config.load_full()
+    }
+
+    /// For the supervisor alone.
+    pub fn set_config(&self, config: Arc<ModelConfig>) {
+        self.config.store(config);
+    }
+
+    /// The stable version; `None` before the first is ready.
     pub fn version(&self) -> Option<Arc<Version>> {
+        self.route.load().stable.clone()
+    }
+
+    /// The versions that answer now.
+    pub fn route(&self) -> Arc<Route> {
         self.route.load_full()
     }
 
-    /// Requests from here on are answered by `version`.
-    pub fn route_to(&self, version: &Arc<Version>) {
-        let before = self.route.swap(Some(Arc::clone(version)));
-        let is_new = before.is_none_or(|before| !Arc::ptr_eq(&before, version));
-        if is_new && !version.settings().batch_window.is_zero() {
-            tokio::spawn(Arc::clone(version).watch_windows());
+    /// Requests from here on find their version so. For the supervisor alone; one store, so a
+    /// request meets either the old route or the new one.
+    pub fn set_route(&self, route: Route) {
+        self.route.store(Arc::new(route));
+    }
+
+    /// A place in the queue of the version that is to answer a request, and that version's role.
+    pub fn admit(&self, wish: Wish<'_>) -> Result<(Admitted, Role), RequestError> {
+        loop {
+            let route = self.route.load_full();
+            let Some((version, role)) = route.pick(wish) else {
+                return Err(self.not_ready(self.status().state.name()));
+            };
+            match version.admit() {
+                Ok(admitted) => return Ok((admitted, role)),
+                Err(NotAdmitted::Full { limit }) => return Err(RequestError::QueueFull { limit }),
+                Err(NotAdmitted::GivenUp(cause)) => {
+                    return Err(self.not_ready(&format!("degraded: {cause}")));
+                }
+                // A version drains only after the route leads elsewhere, so looking again finds its
+                // successor; where there is none, the server ends.
+                Err(NotAdmitted::Draining) if Arc::ptr_eq(&route, &self.route.load()) => {
+                    return Err(self.not_ready("draining"));
+                }
+                Err(NotAdmitted::Draining) => {}
+            }
         }
     }
 
@@ -92,36 +130,49 @@ impl Model {
     pub fn set_status(&self, status: ModelStatus) {
         self.status.store(Arc::new(status));
     }
+
+    fn not_ready(&self, state: &str) -> RequestError {
+        RequestError::NotReady { model: self.name.to_string(), state: state.to_owned() }
+    }
 }
 
 /// Every registered model.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Registry {
-    models: BTreeMap<String, Arc<Model>>,
+    models: ArcSwap<BTreeMap<String, Arc<Model>>>,
 }
 
 impl Registry {
-    /// Registers the models: their series exist from here on.
-    pub fn new(configs: Vec<ModelConfig>, metrics: &Metrics) -> Self {
-        let register = |config: ModelConfig| {
-            let name = config.name.to_string();
-            let metrics = metrics.register_model(&name);
-            (name, Arc::new(Model::new(config, metrics)))
-        };
-        Self { models: configs.into_iter().map(register).collect() }
-    }
-
-    pub fn find(&self, name: &str) -> Option<&Arc<Model>> {
-        self.models.get(name)
+    pub fn find(&self, name: &str) -> Option<Arc<Model>> {
+        self.models.load().get(name).cloned()
     }
 
     /// All models, by name.
-    pub fn models(&self) -> impl Iterator<Item = &Arc<Model>> {
-        self.models.values()
+    pub fn models(&self) -> Vec<Arc<Model>> {
+        self.models.load().values().cloned().collect()
     }
 
     /// The registered names in order.
-    pub fn names(&self) -> Vec<&str> {
-        self.models.keys().map(String::as_str).collect()
+    pub fn names(&self) -> Vec<String> {
+        self.models.load().keys().cloned().collect()
+    }
+
+    /// Makes a model reachable under its name. For the supervisor alone.
+    pub fn add(&self, model: &Arc<Model>) {
+        let name = model.name.to_string();
+        self.models.rcu(|models| {
+            let mut models = BTreeMap::clone(models);
+            models.insert(name.clone(), Arc::clone(model));
+            models
+        });
+    }
+
+    /// Takes a model out of reach. For the supervisor alone.
+    pub fn remove(&self, name: &str) {
+        self.models.rcu(|models| {
+            let mut models = BTreeMap::clone(models);
+            models.remove(name);
+            models
+        });
     }
 }

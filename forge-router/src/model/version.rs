@@ -5,67 +5,43 @@
 //!                    again ─────┴─ pump: reserve, cut ───┴─► worker 1
 //! ```
 //!
-//! A request is answered by the version that admitted it. `pump` runs wherever something changed:
-//! a request came, a worker became free, a window passed, a failed batch was halved.
+//! A request is answered by the version that admitted it, whatever becomes of the version: one that
+//! was replaced goes on until the last is answered. `pump` runs wherever something changed: a request
+//! came, a worker became free, a window passed, a failed batch was halved.
 
-use std::collections::VecDeque;
-use std::fmt;
+mod facts;
+mod state;
+
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::{Notify, oneshot};
 
+pub use self::facts::{Example, VersionId, VersionSettings};
+use self::state::{Slot, State};
+use super::poison::Blamed;
+use super::traffic::BatchKind;
 use super::{Admitted, Interface};
 use crate::admission::{Admission, Refusal};
 use crate::batching::{Batch, Entry, Group, Queue, Ticket, Timing, rows_that_fit};
+use crate::config::ModelConfig;
 use crate::dispatch::{Refused, WorkerLink, fail_all};
 use crate::memory_budget::Reservation;
 use crate::metrics::ModelMetrics;
-use crate::request::{Answer, Inputs, RequestError};
-use crate::tensor::{Structure, TensorMeta, batch_bytes};
+use crate::request::{Inputs, Pending, Reply, RequestError, answer};
+use crate::tensor::{TensorMeta, batch_bytes};
+use crate::under_way::UnderWay;
 
-/// Numbers the versions of a model; it only grows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct VersionId(pub u64);
-
-impl fmt::Display for VersionId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
-
-/// What is fixed when a version is made.
-#[derive(Clone, Debug)]
-pub struct VersionSettings {
-    pub model: String,
-    pub id: VersionId,
-    pub max_batch_size: u32,
-    pub batch_window: Duration,
-    pub max_queue_depth: u64,
-    /// The bytes of tensors that one frame of a request ring holds.
-    pub request_payload: u64,
-}
-
-/// A request that was answered, as an example of what the model takes and returns.
-#[derive(Clone, Debug)]
-pub struct Example {
-    /// What it was given.
-    pub inputs: Group,
-    /// One row of each tensor of its answer, depth first.
-    pub outputs: Vec<TensorMeta>,
-    pub structure: Structure,
-}
-
-/// What a request gets in the end.
-pub type Reply = Result<Answer, RequestError>;
-
-/// A request inside the batcher.
-#[derive(Debug)]
-pub struct Pending {
-    pub inputs: Inputs,
-    pub reply: oneshot::Sender<Reply>,
-    /// What its tensors, and later its answer, take of the memory for requests in flight.
-    pub memory: Reservation,
+/// Why a version takes no request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotAdmitted {
+    /// So many wait already.
+    Full { limit: u64 },
+    /// It was replaced or unloaded meanwhile: whoever took its place is asked instead.
+    Draining,
+    /// It has no worker, and this is why it gets none.
+    GivenUp(String),
 }
 
 /// See the module's documentation.
@@ -74,28 +50,18 @@ pub struct Version {
     settings: VersionSettings,
     interface: Interface,
     admission: Admission,
+    /// Requests that were admitted and whose client has no answer yet.
+    unanswered: UnderWay,
     state: Mutex<State>,
     /// Rung when a request may have started a window.
     window: Notify,
     metrics: ModelMetrics,
+    blamed: Blamed,
+    /// Why its workers are not started again for now.
+    trouble: ArcSwapOption<String>,
     /// Of the first batch that succeeded, which is that of warming where the inputs are declared.
     example: OnceLock<Example>,
     made_up: OnceLock<u8>,
-}
-
-#[derive(Debug)]
-struct State {
-    queue: Queue<Pending>,
-    /// Batches that failed whole and run again in halves, before anything new.
-    again: VecDeque<Batch<Pending>>,
-    workers: Vec<Slot>,
-}
-
-#[derive(Debug)]
-struct Slot {
-    link: Arc<WorkerLink>,
-    /// Frames of its ring that may still be filled.
-    credits: u32,
 }
 
 impl Version {
@@ -104,17 +70,30 @@ impl Version {
         interface: Interface,
         metrics: ModelMetrics,
     ) -> Arc<Self> {
-        let queue = Queue::new(settings.max_batch_size, settings.batch_window);
+        let config = &settings.config;
+        let queue = Queue::new(config.max_batch_size.get(), config.batch_window);
+        let blamed = Blamed::new(config.poison_ttl);
         Arc::new(Self {
             settings,
             interface,
             admission: Admission::new(),
-            state: Mutex::new(State { queue, again: VecDeque::new(), workers: Vec::new() }),
+            unanswered: UnderWay::default(),
+            state: Mutex::new(State::new(queue)),
             window: Notify::new(),
             metrics,
+            blamed,
+            trouble: ArcSwapOption::empty(),
             example: OnceLock::new(),
             made_up: OnceLock::new(),
         })
+    }
+
+    pub fn id(&self) -> VersionId {
+        self.settings.id
+    }
+
+    pub fn config(&self) -> &Arc<ModelConfig> {
+        &self.settings.config
     }
 
     pub fn settings(&self) -> &VersionSettings {
@@ -152,7 +131,7 @@ impl Version {
 
     /// Whether the queue has room, after what can be cut was cut: a cheap look before a body is read.
     pub fn make_room(&self) -> bool {
-        let has_room = || self.admission.waiting() < self.settings.max_queue_depth;
+        let has_room = || self.admission.waiting() < self.config().max_queue_depth.get();
         if !has_room() {
             self.pump();
         }
@@ -160,8 +139,15 @@ impl Version {
     }
 
     /// Takes a place in the queue, before the request is decoded.
-    pub fn admit(self: &Arc<Self>) -> Result<Admitted, RequestError> {
-        let limit = self.settings.max_queue_depth;
+    pub fn admit(self: &Arc<Self>) -> Result<Admitted, NotAdmitted> {
+        if let Some(cause) = self.trouble.load_full()
+            && self.state().workers.is_empty()
+        {
+            return Err(NotAdmitted::GivenUp(cause.to_string()));
+        }
+        let limit = self.config().max_queue_depth.get();
+        // Counted before it enters: whoever drains then sees either the count or no entrance.
+        self.unanswered.enter();
         let entered = self.admission.enter(limit).or_else(|refusal| {
             // A worker may have room for what waits: requests that came together give way to each
             // other before the first of them cuts a batch.
@@ -173,9 +159,41 @@ impl Version {
                 self.metrics.queue_entered();
                 Ok(Admitted::new(Arc::clone(self)))
             }
-            Err(Refusal::Full) => Err(RequestError::QueueFull { limit }),
-            Err(Refusal::Draining) => Err(self.not_ready("draining")),
+            Err(refusal) => {
+                self.unanswered.leave();
+                Err(match refusal {
+                    Refusal::Full => NotAdmitted::Full { limit },
+                    Refusal::Draining => NotAdmitted::Draining,
+                })
+            }
         }
+    }
+
+    /// Admits nobody from here on, and waits until everybody it had admitted has got an answer.
+    pub async fn drain(&self) {
+        self.admission.drain();
+        self.window.notify_one();
+        self.unanswered.none().await;
+    }
+
+    /// Why these inputs are refused, where they ended a worker before.
+    pub(super) fn is_blamed(&self, inputs: &Inputs) -> Option<RequestError> {
+        self.blamed.cause(inputs, Instant::now()).map(RequestError::Blamed)
+    }
+
+    /// Refuses such inputs from here on: they ended the worker that ran them alone.
+    pub fn blame(&self, inputs: &Inputs, cause: &str) {
+        self.blamed.add(inputs, cause, Instant::now());
+    }
+
+    /// Its workers are not started again for now, or never; `None`: they are.
+    pub fn set_trouble(&self, cause: Option<String>) {
+        self.trouble.store(cause.map(Arc::new));
+    }
+
+    /// The batches it has run most.
+    pub fn traffic(&self, at_most: usize) -> Vec<BatchKind> {
+        self.state().traffic.most(at_most)
     }
 
     /// Hands over a worker that has been warmed: batches are cut for it from now on.
@@ -193,19 +211,29 @@ impl Version {
 
     /// Gives back the frame of a completed batch.
     pub fn credit(&self, link: &Arc<WorkerLink>) {
-        let mut state = self.state();
-        if let Some(slot) = state.workers.iter_mut().find(|slot| Arc::ptr_eq(&slot.link, link)) {
+        if let Some(slot) = self.state().slot(link) {
             slot.credits += 1;
         }
-        drop(state);
-        if !self.settings.batch_window.is_zero() {
-            self.window.notify_one();
-        }
+        self.window_may_have_changed();
     }
 
     /// Runs these again, each as a batch of its own, before anything new.
     pub fn run_again(&self, batches: impl IntoIterator<Item = Batch<Pending>>) {
         self.state().again.extend(batches);
+    }
+
+    /// Runs these before anything else, in their order: they had waited longest. They are answered
+    /// at once where the version has been closed.
+    pub fn run_first(&self, batches: Vec<Batch<Pending>>) {
+        let mut state = self.state();
+        if state.is_closed {
+            drop(state);
+            let error = self.not_ready("draining");
+            return batches.into_iter().for_each(|batch| fail_all(batch, &error));
+        }
+        for batch in batches.into_iter().rev() {
+            state.again.push_front(batch);
+        }
     }
 
     /// Cuts batches while a worker has room and something is ripe.
@@ -238,11 +266,10 @@ impl Version {
         let error = self.not_ready("draining");
         self.admission.drain();
         let mut state = self.state();
-        let waiting = state.queue.take_all();
-        let again = std::mem::take(&mut state.again);
+        state.is_closed = true;
+        let (waiting, again) = state.take_all();
         drop(state);
         self.left_queue(waiting.len());
-        let again = again.into_iter().flat_map(|batch| batch.entries).map(|entry| entry.item);
         for pending in waiting.into_iter().chain(again) {
             answer(pending, Err(error.clone()));
         }
@@ -272,15 +299,14 @@ impl Version {
 
     /// The next batch: one that runs again, else one that is cut from the queue.
     fn next_batch(&self, state: &mut State, now: Instant) -> Option<Batch<Pending>> {
-        while let Some(batch) = state.again.pop_front() {
-            if let Some(batch) = still_wanted(batch, now) {
-                return Some(batch);
-            }
+        if let Some(batch) = state.next_again(now) {
+            return Some(batch);
         }
         let cut = state.queue.cut(now);
         // Dropping an expired request is enough: its own timer answers its client.
         self.left_queue(cut.expired.len());
         let batch = cut.batch?;
+        state.traffic.count(&batch.group, batch.rows);
         self.left_queue(batch.entries.len());
         for entry in &batch.entries {
             self.metrics.waited(now.saturating_duration_since(entry.timing.arrived));
@@ -289,7 +315,7 @@ impl Version {
     }
 
     pub(super) fn not_ready(&self, state: &str) -> RequestError {
-        RequestError::NotReady { model: self.settings.model.clone(), state: state.to_owned() }
+        RequestError::NotReady { model: self.config().name.to_string(), state: state.to_owned() }
     }
 
     pub(super) fn enqueue(&self, inputs: Inputs, timing: Timing, memory: Reservation) -> Enqueued {
@@ -299,15 +325,13 @@ impl Version {
             // Nothing would tell how many rows there are.
             true => 1,
             false => {
-                let (payload, most) = (self.settings.request_payload, self.settings.max_batch_size);
-                rows_that_fit(&key.row, payload, most)
+                let most = self.config().max_batch_size.get();
+                rows_that_fit(&key.row, self.settings.request_payload, most)
             }
         };
         let entry = Entry { rows: 1, timing, item: Pending { inputs, reply, memory } };
         let ticket = self.state().queue.push(&key, rows_limit, entry);
-        if !self.settings.batch_window.is_zero() {
-            self.window.notify_one();
-        }
+        self.window_may_have_changed();
         Enqueued { key, ticket, answer }
     }
 
@@ -334,10 +358,20 @@ impl Version {
         match batch_bytes(row, 1) {
             Some(needed) if needed <= capacity => None,
             needed => Some(RequestError::RowTooLarge {
-                model: self.settings.model.clone(),
+                model: self.config().name.to_string(),
                 needed: needed.unwrap_or(u64::MAX),
                 capacity,
             }),
+        }
+    }
+
+    pub(super) fn left(&self) {
+        self.unanswered.leave();
+    }
+
+    fn window_may_have_changed(&self) {
+        if !self.config().batch_window.is_zero() {
+            self.window.notify_one();
         }
     }
 
@@ -352,24 +386,4 @@ pub(super) struct Enqueued {
     pub key: Group,
     pub ticket: Ticket,
     pub answer: oneshot::Receiver<Reply>,
-}
-
-impl State {
-    /// The worker with the most free frames; `None` where none has any.
-    fn freest(&self) -> Option<usize> {
-        let free = self.workers.iter().enumerate().filter(|(_, slot)| slot.credits > 0);
-        free.max_by_key(|(_, slot)| slot.credits).map(|(index, _)| index)
-    }
-}
-
-/// The batch without the requests that nobody waits for any more.
-fn still_wanted(mut batch: Batch<Pending>, now: Instant) -> Option<Batch<Pending>> {
-    batch.entries.retain(|entry| entry.timing.deadline > now && !entry.item.reply.is_closed());
-    batch.rows = batch.entries.iter().map(|entry| entry.rows).sum();
-    (batch.rows > 0).then_some(batch)
-}
-
-/// Answers a request; that nobody listens any more is no error.
-pub fn answer(pending: Pending, reply: Reply) {
-    drop(pending.reply.send(reply));
 }

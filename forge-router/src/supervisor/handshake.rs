@@ -70,19 +70,17 @@ pub enum HandshakeError {
 
 /// Leads a process that was just started to the point where batches can run.
 pub async fn handshake(control: &Control, plan: &WorkerPlan) -> Result<Attached, HandshakeError> {
-    plan.metrics.engine_known(&expect_hello(control).await?);
+    plan.version.metrics.engine_known(&expect_hello(control).await?);
     let signature = load(control, plan).await?;
-    let config = &plan.model.config;
+    let config = plan.config();
     let interface = Interface::new(&signature, config)?;
     let row = interface.fixed_row();
-    if let Some(row) = row.clone().or_else(|| interface.smallest_row()) {
-        rehearse(control, plan, &row).await?;
-    }
+    rehearse(control, plan, row.clone().or_else(|| interface.smallest_row()).as_deref()).await?;
     let probed = match row {
         Some(row) => probe(control, plan, &row).await?,
         None => 0,
     };
-    let (request, response) = plan.payloads(&interface);
+    let (request, response) = plan.version.payloads(&interface);
     let geometry = Geometry::new(FRAMES_PER_WORKER, request, response.max(probed))?;
     let link = attach(control, geometry, config.batching).await?;
     Ok(Attached { link, interface })
@@ -108,37 +106,43 @@ async fn expect_hello(control: &Control) -> Result<String, HandshakeError> {
 
 async fn load(control: &Control, plan: &WorkerPlan) -> Result<Signature, HandshakeError> {
     let load = LoadModel {
-        model: plan.model.name.to_string(),
-        version: plan.version.0,
+        model: plan.model().name.to_string(),
+        version: plan.version.id.0,
         worker: plan.index,
         device: plan.worker.device.to_string(),
         threads: plan.worker.threads.get(),
         cpus: plan.worker.cpus.clone(),
-        batching: plan.model.config.batching,
-        optimize: plan.model.config.optimize,
+        batching: plan.config().batching,
+        optimize: plan.config().optimize,
     };
-    control.send(&ToWorker::Load(load), &[plan.file.as_fd()])?;
+    control.send(&ToWorker::Load(load), &[plan.version.checkpoint.file().as_fd()])?;
     match receive(control).await? {
         FromWorker::Loaded(signature) => Ok(signature),
         other => Err(out_of_turn(&other, "Loaded")),
     }
 }
 
-/// Lets the worker find its fastest setting, and refuse a model whose rows depend on each other.
+/// Lets the worker find its fastest setting, and refuse a model whose rows depend on each other. `row`
+/// is what the config declares; without it only what the version before this one ran is known.
 async fn rehearse(
     control: &Control,
     plan: &WorkerPlan,
-    row: &[TensorMeta],
+    row: Option<&[TensorMeta]>,
 ) -> Result<(), HandshakeError> {
-    let config = &plan.model.config;
+    let config = plan.config();
+    let kinds = plan.kinds(row);
+    if kinds.is_empty() {
+        return Ok(());
+    }
+    let checks = config.batching && config.check_batching && plan.max_batch_size() > 1;
     let rehearsal = Rehearsal {
-        batches: plan.batch_sizes().into_iter().map(|rows| plan.batch(row, rows)).collect(),
-        check_rows: config.batching && config.check_batching && plan.max_batch_size() > 1,
+        batches: kinds.iter().map(|kind| plan.batch(&kind.row, kind.rows)).collect(),
+        check_rows: checks && row.is_some(),
     };
     control.send(&ToWorker::Rehearse(rehearsal), &[])?;
     match receive(control).await? {
         FromWorker::Rehearsed { setting } => {
-            info!(model = %plan.model.name, worker = plan.index, "the model runs {}", one_line(&setting));
+            info!(model = %plan.model().name, worker = plan.index, "the model runs {}", one_line(&setting));
             Ok(())
         }
         other => Err(out_of_turn(&other, "Rehearsed")),
@@ -164,7 +168,7 @@ async fn probe(
         })?;
         match report {
             FromWorker::Probed { outputs, bytes } => {
-                if plan.model.config.batching {
+                if plan.config().batching {
                     check_rows(&outputs, rows)?;
                 }
                 largest = largest.max(bytes);

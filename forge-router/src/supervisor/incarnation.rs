@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use forge_ipc::{ControlError, ControlSocket, ToWorker};
@@ -11,16 +10,15 @@ use tracing::{info, warn};
 
 use super::control::Control;
 use super::handshake::{self, Attached, HandshakeError};
-use super::life_cycle::WorkerEvent;
 use super::output::Origin;
 use super::plan::WorkerPlan;
 use super::process::{Ended, Process};
+use super::recycling;
 use super::stopped;
-use super::warm;
-use crate::dispatch::{self, WorkerLink};
-use crate::logging::one_line;
-use crate::model::{Version, answer};
-use crate::request::RequestError;
+use super::warm_up::warm_up;
+use crate::dispatch::{self, Ending, Suspicion, WorkerLink};
+use crate::model::Version;
+use crate::operator::EventKind;
 use crate::worker_binary;
 
 /// How long a worker that is to retire may take for what is in its ring. Whoever waited for that has
@@ -38,43 +36,83 @@ pub enum Incarnation {
     /// It never came to serve.
     NeverReady { cause: String },
     /// It served and then ended.
-    Died { cause: String, served: Duration },
+    Died {
+        cause: String,
+        /// It had answered a client's batch, or one request alone was found to be the cause: the
+        /// worker works.
+        has_served: bool,
+    },
 }
 
-/// Starts a process, leads it to readiness, serves it, and sees it end. `report` is called with
-/// every step; `stop` turns true when the worker is to retire.
+/// What happens to a process meanwhile.
+#[derive(Debug)]
+pub enum News {
+    Spawned { pid: u32 },
+    Attached { region_bytes: u64 },
+    Ready,
+    /// It is to be replaced, for this reason, once another is ready.
+    Due(String),
+    Draining,
+}
+
+/// Whether a process waits for its turn to load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// At most `parallel_loads` at a time.
+    Waits,
+    /// It takes the place of one that served and has died: clients wait for it.
+    Urgent,
+}
+
+/// Starts a process, leads it to readiness, serves it, and sees it end. `tell` is called with every
+/// step; `stop` turns true when the worker is to retire.
 pub async fn live(
     plan: &WorkerPlan,
-    report: impl Fn(WorkerEvent),
+    turn: Turn,
+    tell: impl Fn(News),
     stop: &mut watch::Receiver<bool>,
 ) -> Incarnation {
+    let loading = async {
+        match turn {
+            Turn::Urgent => None,
+            // The semaphore is never closed.
+            Turn::Waits => plan.version.loads.acquire().await.ok(),
+        }
+    };
+    let loading = tokio::select! {
+        loading = loading => loading,
+        () = stopped(stop) => return Incarnation::Retired,
+    };
     let started = Instant::now();
     let (mut process, control) = match start(plan) {
         Ok(started) => started,
         Err(cause) => return Incarnation::NeverReady { cause },
     };
+    tell(News::Spawned { pid: process.pid() });
     let attached = tokio::select! {
         attached = attach(plan, &control, &mut process) => attached,
         () = stopped(stop) => {
-            report(WorkerEvent::Drain);
             process.kill().await;
             return Incarnation::Retired;
         }
     };
     let (link, version) = match attached {
-        Ok(Attached { link, interface }) => (link, plan.version(&interface)),
+        Ok(Attached { link, interface }) => (link, plan.version.make_version(&interface)),
         Err(cause) => return Incarnation::NeverReady { cause },
     };
-    report(WorkerEvent::Attached);
+    tell(News::Attached { region_bytes: link.region_bytes() });
     let worker = Worker { plan, started, process, control, link, version };
-    worker.serve(report, stop).await
+    worker.serve(loading, tell, stop).await
 }
 
 fn start(plan: &WorkerPlan) -> Result<(Process, Control), String> {
     let (ours, theirs) = ControlSocket::pair().map_err(|error| error.to_string())?;
-    let origin =
-        Origin { model: plan.model.name.to_string(), version: plan.version.0, worker: plan.index };
-    let process = Process::spawn(&plan.binary, theirs, &origin, &plan.worker)
+    let origin = Origin {
+        model: plan.model().name.to_string(),
+        version: plan.version.id.0,
+        worker: plan.index,
+    };
+    let process = Process::spawn(&plan.version.binary, theirs, &origin, &plan.worker)
         .map_err(|error| error.to_string())?;
     let control = Control::new(ours).map_err(|error| error.to_string())?;
     Ok((process, control))
@@ -87,12 +125,12 @@ async fn attach(
     control: &Control,
     process: &mut Process,
 ) -> Result<Attached, String> {
-    let patience = plan.model.config.load_timeout;
+    let patience = plan.config().load_timeout;
     match tokio::time::timeout(patience, handshake::handshake(control, plan)).await {
         Ok(Ok(attached)) => Ok(attached),
         Ok(Err(HandshakeError::Control(ControlError::Closed))) => {
             // It ends, or has ended; killing what already ends does not change how.
-            Err(explain(&plan.binary, &process.kill().await))
+            Err(explain(&plan.version.binary, &process.kill().await))
         }
         Ok(Err(error)) => {
             process.kill().await;
@@ -128,14 +166,16 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    async fn serve(
+    /// `loading` is given back once the worker is ready.
+    async fn serve<L>(
         mut self,
-        report: impl Fn(WorkerEvent),
+        loading: L,
+        tell: impl Fn(News),
         stop: &mut watch::Receiver<bool>,
     ) -> Incarnation {
-        let batch_timeout = self.plan.model.config.batch_timeout;
+        let batch_timeout = self.plan.config().batch_timeout;
         let (version, link) = (Arc::clone(&self.version), Arc::clone(&self.link));
-        let metrics = self.plan.model.metrics.clone();
+        let metrics = self.plan.model().metrics.clone();
         let completions = dispatch::serve(&version, &link, batch_timeout, &metrics);
         tokio::pin!(completions);
 
@@ -144,7 +184,6 @@ impl Worker<'_> {
             ending = &mut completions => Err(ending.to_string()),
             ended = self.process.ended() => Err(ended.cause()),
             () = stopped(stop) => {
-                report(WorkerEvent::Drain);
                 self.process.kill().await;
                 return Incarnation::Retired;
             }
@@ -153,113 +192,112 @@ impl Worker<'_> {
             self.process.kill().await;
             return Incarnation::NeverReady { cause: format!("warming failed: {cause}") };
         }
+        drop(loading);
 
-        // The worker takes batches and requests find their way before anyone hears it is ready.
-        let ready_since = Instant::now();
+        let warm_answers = link.answered();
         version.add_worker(Arc::clone(&link));
-        self.plan.model.route_to(&version);
-        report(WorkerEvent::Warmed);
-        info!(model = %self.plan.model.name, version = self.plan.version.0,
-            worker = self.plan.index, "worker ready after {:.2?}", self.started.elapsed());
-        let cause = tokio::select! {
+        tell(News::Ready);
+        self.announce();
+        let due = recycling::due(self.plan.config(), self.process.pid(), Instant::now());
+        let due = async {
+            tell(News::Due(due.await));
+            std::future::pending::<()>().await;
+        };
+        let ended = tokio::select! {
             ending = &mut completions => {
                 self.process.kill().await;
-                ending.to_string()
+                Death::of_ending(&ending)
             }
-            ended = self.process.ended() => ended.cause(),
+            ended = self.process.ended() => Death::of_process(&ended),
+            () = due => return Incarnation::Retired,
             () = stopped(stop) => {
                 version.remove_worker(&link);
-                report(WorkerEvent::Drain);
-                let is_drained = tokio::select! {
-                    _ = &mut completions => false,
-                    () = link.idle() => true,
-                    _ = self.process.ended() => false,
-                    () = tokio::time::sleep(DRAIN_PATIENCE) => false,
+                tell(News::Draining);
+                let drained = tokio::select! {
+                    ending = &mut completions => Err(Death::of_ending(&ending)),
+                    () = link.idle() => Ok(()),
+                    ended = self.process.ended() => Err(Death::of_process(&ended)),
+                    () = tokio::time::sleep(DRAIN_PATIENCE) => Err(Death::of_patience()),
                 };
-                return self.retire(is_drained).await;
+                return self.retire(drained).await;
             }
         };
         version.remove_worker(&link);
-        self.answer_the_lost(&cause);
-        Incarnation::Died { cause, served: ready_since.elapsed() }
+        let has_blamed = self.salvage(&ended);
+        let has_served = has_blamed || link.answered() > warm_answers;
+        Incarnation::Died { cause: ended.cause, has_served }
     }
 
-    /// Lets a worker that has nothing left to do exit; ends any other.
-    async fn retire(mut self, is_drained: bool) -> Incarnation {
-        let has_exited = is_drained && self.exit().await;
+    fn announce(&self) {
+        let took = self.started.elapsed();
+        info!(model = %self.plan.model().name, version = self.plan.version.id.0,
+            worker = self.plan.index, "worker ready after {took:.2?}");
+        let text = format!("ready after {took:.2?}");
+        self.plan.version.tell(EventKind::WorkerReady, Some(self.plan.index), text);
+    }
+
+    /// Lets a worker that has nothing left to do exit; ends any other, and has what it left run
+    /// elsewhere.
+    async fn retire(mut self, drained: Result<(), Death>) -> Incarnation {
+        let has_exited = drained.is_ok() && self.exit().await;
         if !has_exited {
-            warn!(model = %self.plan.model.name, worker = self.plan.index,
+            warn!(model = %self.plan.model().name, worker = self.plan.index,
                 "the worker does not end by itself and is killed");
             self.process.kill().await;
         }
-        self.answer_the_lost("it was retired");
+        self.salvage(&drained.err().unwrap_or_else(Death::of_patience));
         Incarnation::Retired
     }
 
     /// Tells the worker to exit; `false` when it does not.
     async fn exit(&mut self) -> bool {
         if let Err(error) = self.control.send(&ToWorker::Retire, &[]) {
-            warn!(model = %self.plan.model.name, worker = self.plan.index, %error,
+            warn!(model = %self.plan.model().name, worker = self.plan.index, %error,
                 "the worker could not be told to retire");
             return false;
         }
         tokio::time::timeout(EXIT_PATIENCE, self.process.ended()).await.is_ok()
     }
 
-    /// What the worker had completed before it ended is still an answer; the rest is lost.
-    fn answer_the_lost(&self, cause: &str) {
-        dispatch::settle_completed(&self.version, &self.link);
-        let error = RequestError::WorkerLost(cause.to_owned());
-        for entry in self.link.abandon().into_iter().flat_map(|batch| batch.entries) {
-            answer(entry.item, Err(error.clone()));
+    /// What the worker had completed is still an answer; the rest runs again where it may. `true`
+    /// where a request was found to be the cause.
+    fn salvage(&self, death: &Death) -> bool {
+        let replays = self.plan.config().retry_on_crash;
+        let Death { cause, suspicion } = death;
+        let salvage = dispatch::salvage(&self.version, &self.link, *suspicion, replays, cause);
+        let metrics = &self.plan.model().metrics;
+        metrics.replayed(salvage.again);
+        if salvage.has_blamed {
+            metrics.blamed();
+            let text = format!("a request alone ended its worker: {cause}");
+            self.plan.version.tell(EventKind::RequestBlamed, Some(self.plan.index), text);
         }
+        salvage.has_blamed
     }
 }
 
-/// Warns, once for each version, of a model whose answers depend on the requests before.
-fn tell_state(plan: &WorkerPlan, changed: &[String]) {
-    if changed.is_empty() || plan.told_state.swap(true, Ordering::Relaxed) {
-        return;
-    }
-    warn!(model = %plan.model.name, "the model changes its buffer {} when it runs: such state is kept \
-        by each worker for itself and shared by all clients. It was put back to what the file holds",
-        changed.join(", "));
+/// How a worker that served came to its end.
+struct Death {
+    cause: String,
+    suspicion: Suspicion,
 }
 
-/// Runs declared models before any client does.
-async fn warm_up(
-    plan: &WorkerPlan,
-    control: &Control,
-    link: &WorkerLink,
-    version: &Version,
-) -> Result<(), String> {
-    let interface = version.interface();
-    let Some(row) = interface.smallest_row() else { return Ok(()) };
-    let patience = plan.model.config.load_timeout;
-    let sizes = plan.batch_sizes();
-    let warm = async {
-        let warmed = warm::warm(link, &row, &sizes).await;
-        // A model that refuses zeros can be served all the same; a worker that is lost cannot settle.
-        if warmed.is_ok() || matches!(warmed, Err(RequestError::ModelThrew(_))) {
-            let settled = handshake::settle(control).await;
-            tell_state(plan, &settled.map_err(|error| error.to_string())?);
-        }
-        Ok::<_, String>(warmed)
-    };
-    let Ok(warmed) = tokio::time::timeout(patience, warm).await else {
-        return Err(format!("it took longer than {patience:?} (load_timeout_s)"));
-    };
-    match warmed? {
-        // 1 in a free dimension may be less than the model can take, which is no fault of it.
-        Err(RequestError::ModelThrew(cause)) if interface.fixed_row().is_none() => {
-            info!(model = %plan.model.name, "not warmed, as it does not run on made-up inputs: {}",
-                one_line(&cause));
-            Ok(())
-        }
-        Ok(number) => {
-            version.warmed_with(number);
-            Ok(())
-        }
-        Err(error) => Err(error.to_string()),
+impl Death {
+    fn of_process(ended: &Ended) -> Self {
+        let suspicion =
+            if ended.is_fault() { Suspicion::OnRequest } else { Suspicion::OnNobody };
+        Self { cause: ended.cause(), suspicion }
+    }
+
+    fn of_ending(ending: &Ending) -> Self {
+        let suspicion = match ending {
+            Ending::Hung(_) => Suspicion::OnRequest,
+            Ending::Deaf(_) | Ending::Violation(_) | Ending::Doorbell(_) => Suspicion::OnNobody,
+        };
+        Self { cause: ending.to_string(), suspicion }
+    }
+
+    fn of_patience() -> Self {
+        Self { cause: "it was retired".to_owned(), suspicion: Suspicion::OnNobody }
     }
 }

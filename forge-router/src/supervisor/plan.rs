@@ -1,35 +1,132 @@
-//! What one worker of a version is to be, whatever process stands for it just now.
+//! What a version and each of its workers are to be, whatever processes stand for them just now.
 
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use crate::config::{WorkerConfig, frame_bytes, least_response_payload, request_payload};
+use tokio::sync::Semaphore;
+
+use crate::checkpoint::Checkpoint;
+use crate::config::{ModelConfig, WorkerConfig, frame_bytes, least_response_payload, request_payload};
 use crate::metrics::Metrics;
-use crate::model::{Interface, Model, Version, VersionId, VersionSettings};
+use crate::model::{BatchKind, Interface, Model, Version, VersionId, VersionSettings};
+use crate::operator::{EventKind, Events};
 use crate::tensor::TensorMeta;
+
+/// What all workers of a version share.
+#[derive(Debug)]
+pub struct VersionPlan {
+    pub model: Arc<Model>,
+    pub id: VersionId,
+    pub config: Arc<ModelConfig>,
+    /// The model file, opened once: every process of the version gets this very file.
+    pub checkpoint: Checkpoint,
+    pub binary: PathBuf,
+    pub metrics: Metrics,
+    pub events: Events,
+    /// Held by each worker while it loads and warms.
+    pub loads: Arc<Semaphore>,
+    /// What the version before this one ran most.
+    pub served: Vec<BatchKind>,
+    /// Made when the first worker has loaded the model.
+    version: OnceLock<Arc<Version>>,
+    told_state: AtomicBool,
+}
+
+/// What a version is made of; see [`VersionPlan`].
+#[derive(Debug)]
+pub struct Ingredients {
+    pub model: Arc<Model>,
+    pub id: VersionId,
+    pub config: Arc<ModelConfig>,
+    pub checkpoint: Checkpoint,
+    pub served: Vec<BatchKind>,
+}
 
 /// One place for a worker.
 #[derive(Clone, Debug)]
 pub struct WorkerPlan {
-    pub model: Arc<Model>,
-    pub version: VersionId,
-    /// The model file, opened once: every process of the version gets this very file.
-    pub file: Arc<OwnedFd>,
+    pub version: Arc<VersionPlan>,
     pub index: u32,
     pub worker: WorkerConfig,
-    pub binary: PathBuf,
-    pub metrics: Metrics,
-    /// The version that all its workers serve; made when the first of them has loaded the model.
-    pub shared: Arc<OnceLock<Arc<Version>>>,
-    /// Set once the operator was told that the model keeps state.
-    pub told_state: Arc<AtomicBool>,
+}
+
+impl VersionPlan {
+    pub fn new(
+        ingredients: Ingredients,
+        binary: PathBuf,
+        metrics: Metrics,
+        events: Events,
+        loads: Arc<Semaphore>,
+    ) -> Arc<Self> {
+        let Ingredients { model, id, config, checkpoint, served } = ingredients;
+        Arc::new(Self {
+            model,
+            id,
+            config,
+            checkpoint,
+            binary,
+            metrics,
+            events,
+            loads,
+            served,
+            version: OnceLock::new(),
+            told_state: AtomicBool::new(false),
+        })
+    }
+
+    /// The version, once a worker has loaded its model.
+    pub fn version(&self) -> Option<&Arc<Version>> {
+        self.version.get()
+    }
+
+    /// Tells of something that happened to this version.
+    pub fn tell(&self, kind: EventKind, worker: Option<u32>, text: impl Into<String>) {
+        self.events.tell(kind, self.model.name.as_str(), Some(self.id), worker, text);
+    }
+
+    /// `true` once: the operator is to be told that the model keeps state.
+    pub fn is_first_to_tell_of_state(&self) -> bool {
+        !self.told_state.swap(true, Ordering::Relaxed)
+    }
+
+    /// The least bytes of tensors in a request frame and in a response frame. The config tells them
+    /// where what it declares is all there is.
+    pub fn payloads(&self, interface: &Interface) -> (u64, u64) {
+        let config = &self.config;
+        let least = if interface.is_fixed() { 0 } else { frame_bytes(config) };
+        (request_payload(config).max(least), least_response_payload(config).max(least))
+    }
+
+    /// The version, made of what this worker's model told, or the one a sister made.
+    pub fn make_version(&self, interface: &Interface) -> Arc<Version> {
+        let make = || {
+            let settings = VersionSettings {
+                id: self.id,
+                config: Arc::clone(&self.config),
+                request_payload: self.payloads(interface).0,
+            };
+            let version = Version::new(settings, interface.clone(), self.model.metrics.clone());
+            if !self.config.batch_window.is_zero() {
+                tokio::spawn(Arc::clone(&version).watch_windows());
+            }
+            version
+        };
+        Arc::clone(self.version.get_or_init(make))
+    }
 }
 
 impl WorkerPlan {
+    pub fn config(&self) -> &ModelConfig {
+        &self.version.config
+    }
+
+    pub fn model(&self) -> &Arc<Model> {
+        &self.version.model
+    }
+
     pub fn max_batch_size(&self) -> u32 {
-        self.model.config.max_batch_size.get()
+        self.config().max_batch_size.get()
     }
 
     /// The rows of the batches that are run before any client's: a row alone, a full batch, and on a
@@ -43,9 +140,27 @@ impl WorkerPlan {
         sizes
     }
 
+    /// The batches a worker is made ready with, before its rings exist: those its config declares,
+    /// where it does (`row`), and those that the version before it ran most.
+    pub fn kinds(&self, row: Option<&[TensorMeta]>) -> Vec<BatchKind> {
+        let declared = row.map(Arc::from).into_iter().flat_map(|row: Arc<[TensorMeta]>| {
+            self.batch_sizes()
+                .into_iter()
+                .map(move |rows| BatchKind { row: Arc::clone(&row), rows })
+        });
+        let mut kinds: Vec<BatchKind> = declared.collect();
+        for served in &self.version.served {
+            let fits = served.rows <= self.max_batch_size();
+            if fits && !kinds.contains(served) {
+                kinds.push(served.clone());
+            }
+        }
+        kinds
+    }
+
     /// So many of these rows; without batching the request itself.
     pub fn batch(&self, row: &[TensorMeta], rows: u32) -> Vec<TensorMeta> {
-        if !self.model.config.batching {
+        if !self.config().batching {
             return row.to_vec();
         }
         let batch = |meta: &TensorMeta| {
@@ -53,30 +168,5 @@ impl WorkerPlan {
         };
         // A declared row leaves room for the rows dimension.
         row.iter().filter_map(batch).collect()
-    }
-
-    /// The least bytes of tensors in a request frame and in a response frame. The config tells them
-    /// where what it declares is all there is.
-    pub fn payloads(&self, interface: &Interface) -> (u64, u64) {
-        let config = &self.model.config;
-        let least = if interface.is_fixed() { 0 } else { frame_bytes(config) };
-        (request_payload(config).max(least), least_response_payload(config).max(least))
-    }
-
-    /// The version, made of what this worker's model told, or the one a sister made.
-    pub fn version(&self, interface: &Interface) -> Arc<Version> {
-        let make = || {
-            let config = &self.model.config;
-            let settings = VersionSettings {
-                model: self.model.name.to_string(),
-                id: self.version,
-                max_batch_size: config.max_batch_size.get(),
-                batch_window: config.batch_window,
-                max_queue_depth: config.max_queue_depth.get(),
-                request_payload: self.payloads(interface).0,
-            };
-            Version::new(settings, interface.clone(), self.model.metrics.clone())
-        };
-        Arc::clone(self.shared.get_or_init(make))
     }
 }

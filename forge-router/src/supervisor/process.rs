@@ -32,6 +32,7 @@ pub struct Ended {
     /// What it printed last; may be empty.
     pub last_words: String,
     pub code: Option<i32>,
+    pub signal: Option<Signal>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +82,11 @@ impl Process {
         Ok(Self { child, last_lines, pipes })
     }
 
+    /// The process's number; 0 once it has been waited for.
+    pub fn pid(&self) -> u32 {
+        self.child.id().unwrap_or(0)
+    }
+
     /// Waits until the process has ended by itself.
     pub async fn ended(&mut self) -> Ended {
         let status = self.child.wait().await;
@@ -105,13 +111,26 @@ impl Process {
         drop(tokio::time::timeout(LAST_WORDS, reading).await);
         let last_words = self.last_lines.text();
         match status {
-            Ok(status) => Ended { how: describe(status), last_words, code: status.code() },
-            Err(error) => Ended { how: format!("lost: {error}"), last_words, code: None },
+            Ok(status) => {
+                let signal = status.signal().and_then(|number| Signal::try_from(number).ok());
+                Ended { how: describe(status), last_words, code: status.code(), signal }
+            }
+            Err(error) => {
+                let how = format!("lost: {error}");
+                Ended { how, last_words, code: None, signal: None }
+            }
         }
     }
 }
 
 impl Ended {
+    /// Whether the program itself did something that it must not: what a request can bring about.
+    /// SIGKILL, which the OOM killer sends, and an exit are none.
+    pub fn is_fault(&self) -> bool {
+        use Signal::{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV};
+        self.signal.is_some_and(|it| [SIGSEGV, SIGBUS, SIGILL, SIGABRT, SIGFPE].contains(&it))
+    }
+
     /// One cause: how it ended and what it said.
     pub fn cause(&self) -> String {
         match self.last_words.as_str() {

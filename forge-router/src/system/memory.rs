@@ -16,6 +16,29 @@ pub fn available() -> Option<u64> {
     Some(least_headroom(&groups, cgroup::read).map_or(machine, |rest| rest.min(machine)))
 }
 
+/// What a process holds of the memory, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its own: heap and stacks.
+    pub anonymous: u64,
+    /// Shared with others, as the regions are.
+    pub shared: u64,
+}
+
+/// What the process of that number holds; `None` where there is none.
+pub fn of_process(pid: u32) -> Option<Held> {
+    parse_status(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
+}
+
+/// `RssAnon` and `RssShmem` of `/proc/PID/status`.
+fn parse_status(status: &str) -> Option<Held> {
+    let bytes = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        number(line.trim().strip_suffix("kB")?)?.checked_mul(1024)
+    };
+    Some(Held { anonymous: bytes("RssAnon:")?, shared: bytes("RssShmem:")? })
+}
+
 /// The least that any of the groups has left; `None` where none has a limit.
 fn least_headroom(groups: &[Group], read: impl Fn(&Path) -> Option<String>) -> Option<u64> {
     let headroom = |group: &Group| {
@@ -84,6 +107,16 @@ mod tests {
         ] {
             assert_eq!(parse_available(text), bytes);
         }
+    }
+
+    #[test]
+    fn what_a_process_holds_is_read_in_kibibytes() {
+        let status = "VmRSS:\t  30 kB\nRssAnon:\t  20 kB\nRssFile:\t 8 kB\nRssShmem:\t  2 kB\n";
+        let held = Held { anonymous: 20 * 1024, shared: 2 * 1024 };
+        assert_eq!(parse_status(status), Some(held));
+        // A zombie has no memory, and no such lines.
+        assert_eq!(parse_status("State: Z (zombie)\n"), None);
+        assert!(of_process(std::process::id()).is_some_and(|held| held.anonymous > 0));
     }
 
     /// `(limit, used, reclaimable, what is left)` of one group.

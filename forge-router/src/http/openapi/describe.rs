@@ -8,7 +8,7 @@ use crate::tensor::{ArgumentKind, Structure, TensorMeta};
 
 /// What there is to tell of a model now.
 pub fn describe(model: &Model) -> ModelDocument {
-    let config = &model.config;
+    let config = model.config();
     let version = model.version();
     let batching = match config.batching {
         true => Batching::Rows {

@@ -26,7 +26,7 @@ use super::reply::{self, Reply};
 
 /// `GET /openapi.json`
 pub fn show(app: &App) -> Reply {
-    let models: Vec<_> = app.registry.models().map(|model| describe::describe(model)).collect();
+    let models: Vec<_> = app.registry.models().iter().map(|model| describe::describe(model)).collect();
     let text = paths::document(&models).to_string();
     reply::fresh(reply::json(StatusCode::OK, text))
 }

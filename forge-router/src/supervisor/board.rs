@@ -1,0 +1,247 @@
+//! What the rest of the router sees of workers: the state of each, and what they make of their
+//! models. It alone writes that, for whichever task something happened to.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::watch;
+use tracing::warn;
+
+use super::life_cycle::{WorkerEvent, WorkerState};
+use crate::metrics;
+use crate::model::{Model, ModelState, ModelStatus, VersionId};
+
+/// The board of one server.
+#[derive(Debug, Default)]
+pub struct Board {
+    models: Mutex<BTreeMap<String, Entry>>,
+}
+
+/// A process on the board; every process has a number of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RowId(pub u64);
+
+/// A process, and what is known of it.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub index: u32,
+    pub device: String,
+    pub state: WorkerState,
+    pub pid: Option<u32>,
+    pub since: Option<Instant>,
+    pub restarts: u64,
+    pub region_bytes: Option<u64>,
+}
+
+/// How far the workers of a version are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    pub ready: usize,
+    /// Why one of them cannot serve.
+    pub failed: Option<String>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    model: Arc<Model>,
+    versions: BTreeMap<VersionId, OfVersion>,
+    /// Whose state is the model's.
+    stable: Option<VersionId>,
+    was_ready: bool,
+    is_leaving: bool,
+}
+
+#[derive(Debug)]
+struct OfVersion {
+    rows: BTreeMap<RowId, Row>,
+    progress: watch::Sender<Progress>,
+    /// Why its workers are not started again for now.
+    trouble: Option<String>,
+    last_cause: Option<String>,
+}
+
+impl Board {
+    /// Makes room for a version; its progress is told through what this returns.
+    pub fn open(&self, model: &Arc<Model>, version: VersionId) -> watch::Receiver<Progress> {
+        let mut models = self.lock();
+        let entry = models.entry(model.name.to_string()).or_insert_with(|| Entry {
+            model: Arc::clone(model),
+            versions: BTreeMap::new(),
+            stable: None,
+            was_ready: false,
+            is_leaving: false,
+        });
+        let (progress, receiver) = watch::channel(Progress::default());
+        let of_version =
+            OfVersion { rows: BTreeMap::new(), progress, trouble: None, last_cause: None };
+        entry.versions.insert(version, of_version);
+        entry.publish();
+        receiver
+    }
+
+    /// Forgets a version whose workers have gone.
+    pub fn close(&self, model: &str, version: VersionId) {
+        let mut models = self.lock();
+        let Some(entry) = models.get_mut(model) else { return };
+        entry.versions.remove(&version);
+        entry.publish();
+        if entry.versions.is_empty() {
+            models.remove(model);
+        }
+    }
+
+    /// From here on the model is what this version is.
+    pub fn set_stable(&self, model: &str, version: VersionId) {
+        self.change(model, |entry| {
+            entry.stable = Some(version);
+            entry.was_ready = true;
+        });
+    }
+
+    /// The model is on its way out.
+    pub fn leave(&self, model: &str) {
+        self.change(model, |entry| entry.is_leaving = true);
+    }
+
+    /// Adds a process that is being started.
+    pub fn add(&self, (model, version): (&str, VersionId), id: RowId, index: u32, device: String) {
+        self.change_version(model, version, |of| {
+            let row = Row {
+                index,
+                device,
+                state: WorkerState::Starting,
+                pid: None,
+                since: None,
+                restarts: 0,
+                region_bytes: None,
+            };
+            of.rows.insert(id, row);
+        });
+    }
+
+    /// Takes a process off that has gone and is not replaced under its number.
+    pub fn remove(&self, (model, version): (&str, VersionId), id: RowId) {
+        self.change_version(model, version, |of| {
+            of.rows.remove(&id);
+        });
+    }
+
+    /// Applies what happened to a process. `also` may note more of it.
+    pub fn step(
+        &self,
+        (model, version): (&str, VersionId),
+        id: RowId,
+        event: WorkerEvent,
+        also: impl FnOnce(&mut Row),
+    ) {
+        self.change_version(model, version, |of| {
+            let Some(row) = of.rows.get_mut(&id) else { return };
+            match row.state.next(event) {
+                Ok(state) => row.state = state,
+                Err(impossible) => warn!(model, worker = row.index, "{impossible}"),
+            }
+            also(row);
+        });
+    }
+
+    /// Notes how a process came to its end.
+    pub fn note_cause(&self, (model, version): (&str, VersionId), cause: &str) {
+        self.change_version(model, version, |of| of.last_cause = Some(cause.to_owned()));
+    }
+
+    /// A worker cannot serve at all: whoever waits for the version need wait no longer.
+    pub fn cannot_serve(&self, (model, version): (&str, VersionId), cause: Option<&str>) {
+        self.change_version(model, version, |of| {
+            of.progress.send_modify(|progress| progress.failed = cause.map(str::to_owned));
+        });
+    }
+
+    /// Workers of the version are not started again for now; `None`: they are.
+    pub fn set_trouble(&self, (model, version): (&str, VersionId), cause: Option<&str>) {
+        self.change_version(model, version, |of| of.trouble = cause.map(str::to_owned));
+    }
+
+    /// The processes of a version, by their number.
+    pub fn rows(&self, model: &str, version: VersionId) -> Vec<Row> {
+        let models = self.lock();
+        let of = models.get(model).and_then(|entry| entry.versions.get(&version));
+        of.map(|of| of.rows.values().cloned().collect()).unwrap_or_default()
+    }
+
+    fn change_version(&self, model: &str, version: VersionId, change: impl FnOnce(&mut OfVersion)) {
+        self.change(model, |entry| {
+            if let Some(of) = entry.versions.get_mut(&version) {
+                change(of);
+            }
+        });
+    }
+
+    fn change(&self, model: &str, change: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.lock().get_mut(model) {
+            change(entry);
+            entry.publish();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
+        // Everything is published anew from the rows after each change.
+        self.models.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    /// Shows the outcome to everyone.
+    fn publish(&mut self) {
+        for of in self.versions.values() {
+            let ready = of.ready();
+            of.progress.send_if_modified(|progress| {
+                let is_new = progress.ready != ready;
+                progress.ready = ready;
+                is_new
+            });
+        }
+        let rows = || self.versions.values().flat_map(|of| of.rows.values());
+        for state in WorkerState::ALL {
+            let count = rows().filter(|row| row.state == state).count();
+            self.model.metrics.set_workers(label(state), count);
+        }
+        self.model.set_status(self.status());
+    }
+
+    fn status(&self) -> ModelStatus {
+        let shown = match self.stable {
+            Some(stable) => self.versions.get(&stable),
+            None => self.versions.values().next(),
+        };
+        let state = match shown {
+            _ if self.is_leaving => ModelState::Draining,
+            _ if !self.was_ready => ModelState::Loading,
+            Some(of) if of.ready() > 0 && of.trouble.is_none() => ModelState::Ready,
+            _ => ModelState::Degraded,
+        };
+        let cause = shown.filter(|_| state == ModelState::Degraded).and_then(|of| {
+            of.trouble.clone().or_else(|| of.last_cause.clone())
+        });
+        let workers = shown.map(|of| of.rows.values().map(|row| row.state.name()).collect());
+        ModelStatus { state, cause, workers: workers.unwrap_or_default() }
+    }
+}
+
+impl OfVersion {
+    fn ready(&self) -> usize {
+        self.rows.values().filter(|row| row.state == WorkerState::Ready).count()
+    }
+}
+
+/// The value of the gauge's label.
+fn label(state: WorkerState) -> metrics::WorkerState {
+    match state {
+        WorkerState::Starting => metrics::WorkerState::Starting,
+        WorkerState::Warming => metrics::WorkerState::Warming,
+        WorkerState::Ready => metrics::WorkerState::Ready,
+        WorkerState::Draining => metrics::WorkerState::Draining,
+        WorkerState::Retired => metrics::WorkerState::Retired,
+        WorkerState::Crashed => metrics::WorkerState::Crashed,
+    }
+}

@@ -1,0 +1,63 @@
+//! What a worker runs before any client's batch: through the real rings.
+
+use tracing::{info, warn};
+
+use super::control::Control;
+use super::handshake;
+use super::plan::WorkerPlan;
+use super::warm;
+use crate::dispatch::WorkerLink;
+use crate::logging::one_line;
+use crate::model::Version;
+use crate::request::RequestError;
+
+/// Runs the batches the worker is to be ready for, and has the model's state put back.
+pub async fn warm_up(
+    plan: &WorkerPlan,
+    control: &Control,
+    link: &WorkerLink,
+    version: &Version,
+) -> Result<(), String> {
+    let interface = version.interface();
+    let kinds = plan.kinds(interface.smallest_row().as_deref());
+    if kinds.is_empty() {
+        return Ok(());
+    }
+    let patience = plan.config().load_timeout;
+    let warm = async {
+        let warmed = warm::warm(link, &kinds).await;
+        // A model that refuses zeros can be served all the same; a worker that is lost cannot settle.
+        if warmed.is_ok() || matches!(warmed, Err(RequestError::ModelThrew(_))) {
+            let settled = handshake::settle(control).await;
+            tell_state(plan, &settled.map_err(|error| error.to_string())?);
+        }
+        Ok::<_, String>(warmed)
+    };
+    let Ok(warmed) = tokio::time::timeout(patience, warm).await else {
+        return Err(format!("it took longer than {patience:?} (load_timeout_s)"));
+    };
+    match warmed? {
+        // 1 in a free dimension, or what another version was sent, may be what this model does not
+        // take, which is no fault of it.
+        Err(RequestError::ModelThrew(cause)) if interface.fixed_row().is_none() => {
+            info!(model = %plan.model().name, "not warmed, as it does not run on made-up inputs: {}",
+                one_line(&cause));
+            Ok(())
+        }
+        Ok(number) => {
+            version.warmed_with(number);
+            Ok(())
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Warns, once for each version, of a model whose answers depend on the requests before.
+fn tell_state(plan: &WorkerPlan, changed: &[String]) {
+    if changed.is_empty() || !plan.version.is_first_to_tell_of_state() {
+        return;
+    }
+    warn!(model = %plan.model().name, "the model changes its buffer {} when it runs: such state is kept \
+        by each worker for itself and shared by all clients. It was put back to what the file holds",
+        changed.join(", "));
+}
