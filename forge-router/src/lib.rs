@@ -13,7 +13,6 @@
 
 mod admission;
 mod batching;
-#[allow(dead_code, reason = "the supervisor that opens them comes with the next commits")]
 mod checkpoint;
 pub mod cli;
 mod config;
@@ -24,7 +23,6 @@ mod logging;
 mod memory_budget;
 mod metrics;
 mod model;
-#[allow(dead_code, unused_imports, reason = "its supervisor comes with the next commits")]
 mod operator;
 mod readable;
 mod request;

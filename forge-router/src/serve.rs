@@ -20,7 +20,7 @@ use crate::http::{App, BindError, HttpSettings, Listener, Phase};
 use crate::memory_budget::MemoryBudget;
 use crate::metrics::Metrics;
 use crate::model::Registry;
-use crate::supervisor::{OpenError, Startup, Supervisor};
+use crate::supervisor::{CannotServe, Setting, Supervisor};
 use crate::system;
 
 /// Why serving ended otherwise than asked.
@@ -29,15 +29,13 @@ pub enum ServeError {
     #[error(transparent)]
     Bind(#[from] BindError),
     #[error(transparent)]
-    Open(#[from] OpenError),
-    #[error("model '{model}' cannot be served: {cause}")]
-    Model { model: String, cause: String },
+    Model(#[from] CannotServe),
     #[error("signals cannot be waited for: {0}")]
     Signals(std::io::Error),
 }
 
 /// Serves until a signal asks for the end, and then until everything admitted is answered.
-pub async fn serve(config: Config, worker_binary: PathBuf) -> Result<(), ServeError> {
+pub async fn serve(config: Config, binary: PathBuf) -> Result<(), ServeError> {
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     raise_file_limit();
     if !forge_ipc::give_back_freed_memory() {
@@ -49,15 +47,17 @@ pub async fn serve(config: Config, worker_binary: PathBuf) -> Result<(), ServeEr
     let address = listener.address();
     let grace = config.server.shutdown_grace;
     let settings = http_settings(&config.server);
-    let registry = Arc::new(Registry::new(config.models, &metrics));
+    let registry = Arc::new(Registry::default());
     let app = App::new(Arc::clone(&registry), Arc::clone(&budget), metrics.clone(), settings);
 
     let (draining, drain) = watch::channel(false);
     let front = tokio::spawn(listener.serve(Arc::clone(&app), drain));
-    let supervisor = Supervisor::start(&registry, &worker_binary, &metrics)?;
+    let machine = system::machine();
+    let setting = Setting { registry: Arc::clone(&registry), metrics, binary, machine };
+    let supervisor = Supervisor::start(setting, &config);
 
     let outcome = tokio::select! {
-        startup = supervisor.started() => startup_outcome(startup),
+        started = supervisor.started() => started.map(|()| true).map_err(ServeError::from),
         () = signals.asked_to_end() => Ok(false),
     };
     if let Ok(true) = outcome {
@@ -79,9 +79,6 @@ pub async fn serve(config: Config, worker_binary: PathBuf) -> Result<(), ServeEr
         if answered.await.is_err() {
             warn!("requests were still running after {grace:?} (server.shutdown_grace_s)");
         }
-        for version in registry.models().filter_map(|model| model.version()) {
-            version.close();
-        }
         supervisor.stop().await;
     };
     tokio::select! {
@@ -91,15 +88,6 @@ pub async fn serve(config: Config, worker_binary: PathBuf) -> Result<(), ServeEr
     }
     app.report_suppressed_failures();
     outcome.map(|_| ())
-}
-
-/// `Ok(true)` when everything is ready.
-fn startup_outcome(startup: Startup) -> Result<bool, ServeError> {
-    match startup {
-        Startup::Ready => Ok(true),
-        Startup::Loading => Ok(false),
-        Startup::Failed { model, cause } => Err(ServeError::Model { model, cause }),
-    }
 }
 
 /// The one line on standard output that scripts wait for.

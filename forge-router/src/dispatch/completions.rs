@@ -111,7 +111,7 @@ fn settle(version: &Version, finished: Finished) {
     let scattered = match result {
         Ok(scattered) => scattered,
         Err((kind, message)) => {
-            return match judge(batch, kind, message, &version.settings().model) {
+            return match judge(batch, kind, message, version.config().name.as_str()) {
                 Verdict::RunHalves(halves) => version.run_again(halves),
                 Verdict::Answer(batch, error) => fail_all(batch, &error),
             };

@@ -22,6 +22,8 @@ pub struct WorkerLink {
     ring: Mutex<Ring>,
     /// Rung when the last batch in flight came back.
     idle: Notify,
+    /// Rung whenever batches came back.
+    came_back: Notify,
 }
 
 #[derive(Debug)]
@@ -80,7 +82,7 @@ impl WorkerLink {
             is_abandoned: false,
         };
         let frames = ring.end.geometry().frames;
-        Self { frames, batching, ring: Mutex::new(ring), idle: Notify::new() }
+        Self { frames, batching, ring: Mutex::new(ring), idle: Notify::new(), came_back: Notify::new() }
     }
 
     /// How many batches may be in the ring: one runs, the others wait.
@@ -120,8 +122,11 @@ impl WorkerLink {
                 Err(violation) => break Some(violation),
             }
         };
-        if !finished.is_empty() && ring.in_flight.is_empty() {
-            self.idle.notify_one();
+        if !finished.is_empty() {
+            self.came_back.notify_one();
+            if ring.in_flight.is_empty() {
+                self.idle.notify_one();
+            }
         }
         (finished, violation)
     }
@@ -156,6 +161,13 @@ impl WorkerLink {
     /// How many batches came back with outputs.
     pub fn answered(&self) -> u64 {
         self.ring().answered
+    }
+
+    /// Waits until more than so many have; for one waiter.
+    pub async fn answered_more_than(&self, count: u64) {
+        while self.answered() <= count {
+            self.came_back.notified().await;
+        }
     }
 
     /// The bytes of both shared-memory regions.

@@ -79,7 +79,7 @@ fn decode_now(
             HttpError::Request(RequestError::MemoryFull { limit: memory.limit() })
         }
         DecodeError::TooLarge { needed, .. } => {
-            let model = version.settings().model.clone();
+            let model = version.config().name.to_string();
             HttpError::Request(RequestError::RowTooLarge { model, needed, capacity: frame })
         }
         error => HttpError::Decode(error),

@@ -2,6 +2,7 @@
 //! models. It alone writes that, for whichever task something happened to.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -16,7 +17,11 @@ use crate::model::{Model, ModelState, ModelStatus, VersionId};
 #[derive(Debug, Default)]
 pub struct Board {
     models: Mutex<BTreeMap<String, Entry>>,
+    next_row: AtomicU64,
 }
+
+/// A version of a model.
+pub type Key<'a> = (&'a str, VersionId);
 
 /// A process on the board; every process has a number of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,8 +61,8 @@ struct Entry {
 struct OfVersion {
     rows: BTreeMap<RowId, Row>,
     progress: watch::Sender<Progress>,
-    /// Why its workers are not started again for now.
-    trouble: Option<String>,
+    /// Why no process comes to a place for now, by the place.
+    trouble: BTreeMap<u32, String>,
     last_cause: Option<String>,
 }
 
@@ -74,14 +79,14 @@ impl Board {
         });
         let (progress, receiver) = watch::channel(Progress::default());
         let of_version =
-            OfVersion { rows: BTreeMap::new(), progress, trouble: None, last_cause: None };
+            OfVersion { rows: BTreeMap::new(), progress, trouble: BTreeMap::new(), last_cause: None };
         entry.versions.insert(version, of_version);
         entry.publish();
         receiver
     }
 
     /// Forgets a version whose workers have gone.
-    pub fn close(&self, model: &str, version: VersionId) {
+    pub fn close(&self, (model, version): Key<'_>) {
         let mut models = self.lock();
         let Some(entry) = models.get_mut(model) else { return };
         entry.versions.remove(&version);
@@ -92,7 +97,7 @@ impl Board {
     }
 
     /// From here on the model is what this version is.
-    pub fn set_stable(&self, model: &str, version: VersionId) {
+    pub fn set_stable(&self, (model, version): Key<'_>) {
         self.change(model, |entry| {
             entry.stable = Some(version);
             entry.was_ready = true;
@@ -104,8 +109,9 @@ impl Board {
         self.change(model, |entry| entry.is_leaving = true);
     }
 
-    /// Adds a process that is being started.
-    pub fn add(&self, (model, version): (&str, VersionId), id: RowId, index: u32, device: String) {
+    /// Adds a process that is being started; returns its number.
+    pub fn add(&self, (model, version): Key<'_>, index: u32, device: String) -> RowId {
+        let id = RowId(self.next_row.fetch_add(1, Ordering::Relaxed));
         self.change_version(model, version, |of| {
             let row = Row {
                 index,
@@ -118,52 +124,71 @@ impl Board {
             };
             of.rows.insert(id, row);
         });
+        id
     }
 
     /// Takes a process off that has gone and is not replaced under its number.
-    pub fn remove(&self, (model, version): (&str, VersionId), id: RowId) {
+    pub fn remove(&self, (model, version): Key<'_>, id: RowId) {
         self.change_version(model, version, |of| {
             of.rows.remove(&id);
         });
     }
 
-    /// Applies what happened to a process. `also` may note more of it.
-    pub fn step(
-        &self,
-        (model, version): (&str, VersionId),
-        id: RowId,
-        event: WorkerEvent,
-        also: impl FnOnce(&mut Row),
-    ) {
+    /// Applies what happened to a process.
+    pub fn step(&self, (model, version): Key<'_>, id: RowId, event: WorkerEvent) {
         self.change_version(model, version, |of| {
             let Some(row) = of.rows.get_mut(&id) else { return };
             match row.state.next(event) {
                 Ok(state) => row.state = state,
                 Err(impossible) => warn!(model, worker = row.index, "{impossible}"),
             }
-            also(row);
+        });
+    }
+
+    /// Notes something about a process.
+    pub fn note(&self, (model, version): Key<'_>, id: RowId, note: impl FnOnce(&mut Row)) {
+        self.change_version(model, version, |of| {
+            if let Some(row) = of.rows.get_mut(&id) {
+                note(row);
+            }
         });
     }
 
     /// Notes how a process came to its end.
-    pub fn note_cause(&self, (model, version): (&str, VersionId), cause: &str) {
+    pub fn note_cause(&self, (model, version): Key<'_>, cause: &str) {
         self.change_version(model, version, |of| of.last_cause = Some(cause.to_owned()));
     }
 
     /// A worker cannot serve at all: whoever waits for the version need wait no longer.
-    pub fn cannot_serve(&self, (model, version): (&str, VersionId), cause: Option<&str>) {
+    pub fn cannot_serve(&self, (model, version): Key<'_>, cause: Option<&str>) {
         self.change_version(model, version, |of| {
             of.progress.send_modify(|progress| progress.failed = cause.map(str::to_owned));
         });
     }
 
-    /// Workers of the version are not started again for now; `None`: they are.
-    pub fn set_trouble(&self, (model, version): (&str, VersionId), cause: Option<&str>) {
-        self.change_version(model, version, |of| of.trouble = cause.map(str::to_owned));
+    /// No process comes to a place for now; `None`: one has. Returns what is the version's trouble
+    /// from here on, where that has changed.
+    pub fn set_trouble(
+        &self,
+        (model, version): Key<'_>,
+        index: u32,
+        cause: Option<&str>,
+    ) -> Option<Option<String>> {
+        let mut changed = None;
+        self.change_version(model, version, |of| {
+            let before = of.trouble();
+            match cause {
+                Some(cause) => of.trouble.insert(index, cause.to_owned()),
+                None => of.trouble.remove(&index),
+            };
+            let now = of.trouble();
+            changed = (now != before).then_some(now);
+        });
+        changed
     }
 
     /// The processes of a version, by their number.
-    pub fn rows(&self, model: &str, version: VersionId) -> Vec<Row> {
+    pub fn rows(&self, (model, version): Key<'_>) -> Vec<Row> {
         let models = self.lock();
         let of = models.get(model).and_then(|entry| entry.versions.get(&version));
         of.map(|of| of.rows.values().cloned().collect()).unwrap_or_default()
@@ -217,11 +242,11 @@ impl Entry {
         let state = match shown {
             _ if self.is_leaving => ModelState::Draining,
             _ if !self.was_ready => ModelState::Loading,
-            Some(of) if of.ready() > 0 && of.trouble.is_none() => ModelState::Ready,
+            Some(of) if of.ready() > 0 && of.trouble.is_empty() => ModelState::Ready,
             _ => ModelState::Degraded,
         };
         let cause = shown.filter(|_| state == ModelState::Degraded).and_then(|of| {
-            of.trouble.clone().or_else(|| of.last_cause.clone())
+            of.trouble().or_else(|| of.last_cause.clone())
         });
         let workers = shown.map(|of| of.rows.values().map(|row| row.state.name()).collect());
         ModelStatus { state, cause, workers: workers.unwrap_or_default() }
@@ -229,6 +254,10 @@ impl Entry {
 }
 
 impl OfVersion {
+    fn trouble(&self) -> Option<String> {
+        self.trouble.values().next().cloned()
+    }
+
     fn ready(&self) -> usize {
         self.rows.values().filter(|row| row.state == WorkerState::Ready).count()
     }

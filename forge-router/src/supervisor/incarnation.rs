@@ -14,15 +14,15 @@ use super::output::Origin;
 use super::plan::WorkerPlan;
 use super::process::{Ended, Process};
 use super::recycling;
-use super::stopped;
+use super::{Stop, stopped};
 use super::warm_up::warm_up;
 use crate::dispatch::{self, Ending, Suspicion, WorkerLink};
 use crate::model::Version;
 use crate::operator::EventKind;
 use crate::worker_binary;
 
-/// How long a worker that is to retire may take for what is in its ring. Whoever waited for that has
-/// been answered by then, or has waited longer than the server was told to.
+/// How long a worker that is to retire soon may take for what is in its ring. Whoever waited for that
+/// has been answered by then, or has waited longer than the server was told to.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long a retired worker may take to exit before it is killed.
@@ -50,7 +50,9 @@ pub enum News {
     Spawned { pid: u32 },
     Attached { region_bytes: u64 },
     Ready,
-    /// It is to be replaced, for this reason, once another is ready.
+    /// A client's batch was answered, the first one.
+    Answered,
+    /// It is to be replaced, for this reason, once another is ready. Told again and again.
     Due(String),
     Draining,
 }
@@ -70,7 +72,7 @@ pub async fn live(
     plan: &WorkerPlan,
     turn: Turn,
     tell: impl Fn(News),
-    stop: &mut watch::Receiver<bool>,
+    stop: &mut watch::Receiver<Stop>,
 ) -> Incarnation {
     let loading = async {
         match turn {
@@ -81,7 +83,10 @@ pub async fn live(
     };
     let loading = tokio::select! {
         loading = loading => loading,
-        () = stopped(stop) => return Incarnation::Retired,
+        _ = stopped(stop) => {
+            tell(News::Draining);
+            return Incarnation::Retired;
+        }
     };
     let started = Instant::now();
     let (mut process, control) = match start(plan) {
@@ -91,7 +96,8 @@ pub async fn live(
     tell(News::Spawned { pid: process.pid() });
     let attached = tokio::select! {
         attached = attach(plan, &control, &mut process) => attached,
-        () = stopped(stop) => {
+        _ = stopped(stop) => {
+            tell(News::Draining);
             process.kill().await;
             return Incarnation::Retired;
         }
@@ -171,7 +177,7 @@ impl Worker<'_> {
         mut self,
         loading: L,
         tell: impl Fn(News),
-        stop: &mut watch::Receiver<bool>,
+        stop: &mut watch::Receiver<Stop>,
     ) -> Incarnation {
         let batch_timeout = self.plan.config().batch_timeout;
         let (version, link) = (Arc::clone(&self.version), Arc::clone(&self.link));
@@ -183,7 +189,8 @@ impl Worker<'_> {
             warmed = warm_up(self.plan, &self.control, &link, &version) => warmed,
             ending = &mut completions => Err(ending.to_string()),
             ended = self.process.ended() => Err(ended.cause()),
-            () = stopped(stop) => {
+            _ = stopped(stop) => {
+                tell(News::Draining);
                 self.process.kill().await;
                 return Incarnation::Retired;
             }
@@ -196,12 +203,18 @@ impl Worker<'_> {
 
         let warm_answers = link.answered();
         version.add_worker(Arc::clone(&link));
+        let ready_since = Instant::now();
         tell(News::Ready);
         self.announce();
-        let due = recycling::due(self.plan.config(), self.process.pid(), Instant::now());
-        let due = async {
-            tell(News::Due(due.await));
-            std::future::pending::<()>().await;
+        let pid = self.process.pid();
+        let beside = async {
+            let due = |reason| tell(News::Due(reason));
+            let first_answer = async {
+                link.answered_more_than(warm_answers).await;
+                tell(News::Answered);
+            };
+            let watch = recycling::watch(self.plan.config(), pid, ready_since, due);
+            tokio::join!(watch, first_answer).0
         };
         let ended = tokio::select! {
             ending = &mut completions => {
@@ -209,15 +222,15 @@ impl Worker<'_> {
                 Death::of_ending(&ending)
             }
             ended = self.process.ended() => Death::of_process(&ended),
-            () = due => return Incarnation::Retired,
-            () = stopped(stop) => {
+            never = beside => match never {},
+            _ = stopped(stop) => {
                 version.remove_worker(&link);
                 tell(News::Draining);
                 let drained = tokio::select! {
                     ending = &mut completions => Err(Death::of_ending(&ending)),
                     () = link.idle() => Ok(()),
                     ended = self.process.ended() => Err(Death::of_process(&ended)),
-                    () = tokio::time::sleep(DRAIN_PATIENCE) => Err(Death::of_patience()),
+                    () = out_of_patience(stop) => Err(Death::of_patience()),
                 };
                 return self.retire(drained).await;
             }
@@ -274,6 +287,13 @@ impl Worker<'_> {
         }
         salvage.has_blamed
     }
+}
+
+/// Resolves a while after the worker was told to be quick; `batch_timeout_s` bounds it otherwise.
+async fn out_of_patience(stop: &mut watch::Receiver<Stop>) {
+    // Without a sender there is no hurry, but nobody to wait for it either.
+    drop(stop.wait_for(|stop| *stop == Stop::Soon).await);
+    tokio::time::sleep(DRAIN_PATIENCE).await;
 }
 
 /// How a worker that served came to its end.

@@ -1,249 +1,254 @@
-//! Starts the workers, keeps them running and sees them end.
+//! Starts the workers, keeps them running, sees them end, and does what operators ask.
 //!
 //! ```text
-//! worker task (one per place) ── Report ─► actor: sole writer of worker states
-//!   live ─► back off ─► live …                │
-//!                                             └─► Model::set_status, worker gauges, Startup
+//! Operator ─ Order ─► Supervisor ─ a task each ─► operations (swap, load, …)
+//!                                                     │ start, retire
+//!                     Fleet (the workers of a version) ◄┘
+//!                       └─ Place (always a process in it) ─ Tenant ─ Incarnation (one process)
+//!                                                             └─► Board ─► Model::set_status, gauges
 //! ```
 //!
-//! A worker's task owns its process; the actor owns what the rest of the router sees of it. Until
-//! every model has been ready once, a worker that cannot serve ends the start: a config that does
-//! not work is told at once. Later it is restarted with back-off and its model shows as degraded.
+//! A worker's task owns its process; the board alone shows what the rest of the router sees of it.
+//! Until every configured model has been ready once, a worker that cannot serve ends the start: a
+//! config that does not work is told at once. Later it is restarted, and its model shows as degraded.
 
-mod backoff;
+mod board;
 mod control;
+mod fleet;
 mod handshake;
 mod incarnation;
 mod life_cycle;
+mod memory;
+mod operations;
 mod output;
+mod place;
 mod plan;
 mod process;
-mod statuses;
+mod recycling;
+mod restarts;
+mod shared;
+mod tenant;
 mod warm;
+mod warm_up;
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tracing::warn;
+use tracing::{info, warn};
 
-use self::backoff::Backoff;
-use self::incarnation::{Incarnation, live};
-use self::life_cycle::WorkerEvent;
-use self::plan::WorkerPlan;
-use self::statuses::Statuses;
+use self::shared::{Managed, Shared};
+use crate::config::{Config, Machine, ModelConfig};
 use crate::logging::one_line;
 use crate::metrics::Metrics;
-use crate::model::{Model, Registry, VersionId};
+use crate::model::Registry;
+use crate::operator::{Asker, Events, OperationError, Operator, Order, Reply};
 
-/// How the start went.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Startup {
-    Loading,
-    /// Every model has been ready.
-    Ready,
-    /// A model cannot be served.
-    Failed {
-        model: String,
-        cause: String,
-    },
+/// Whether, and how soon, a worker is to retire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stop {
+    #[default]
+    No,
+    /// Once it has finished what is in its ring.
+    WhenIdle,
+    /// As before, but within a few seconds.
+    Soon,
 }
 
-/// What a worker's task tells the actor.
-#[derive(Debug)]
-struct Report {
-    model: Arc<Model>,
-    worker: u32,
-    event: Event,
-}
-
-#[derive(Debug)]
-enum Event {
-    Step(WorkerEvent),
-    /// It served once, and will be started again.
-    Failed {
-        cause: String,
-    },
-    /// It has never come to serve.
-    CannotServe {
-        cause: String,
-    },
-}
-
-impl From<WorkerEvent> for Event {
-    fn from(step: WorkerEvent) -> Self {
-        Self::Step(step)
-    }
+/// Why a configured model cannot be served; the operator's fault, or the machine's.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("model '{model}' cannot be served: {cause}")]
+pub struct CannotServe {
+    model: String,
+    cause: String,
 }
 
 /// Runs the workers of every model until it is told to stop.
 #[derive(Debug)]
 pub struct Supervisor {
+    shared: Arc<Shared>,
+    operator: Operator,
     stop: watch::Sender<bool>,
-    startup: watch::Receiver<Startup>,
-    tasks: JoinSet<()>,
-    actor: tokio::task::JoinHandle<()>,
+    started: watch::Receiver<Option<Result<(), CannotServe>>>,
+    orders: tokio::task::JoinHandle<()>,
 }
 
-/// Why the workers could not even be started; the operator's fault.
-#[derive(Debug, thiserror::Error)]
-#[error("model '{model}': {} cannot be opened: {source}", path.display())]
-pub struct OpenError {
-    model: String,
-    path: PathBuf,
-    source: std::io::Error,
+/// What the supervisor is given, beside the config.
+#[derive(Debug)]
+pub struct Setting {
+    pub registry: Arc<Registry>,
+    pub metrics: Metrics,
+    /// The worker program.
+    pub binary: PathBuf,
+    pub machine: Machine,
 }
 
 impl Supervisor {
-    /// Starts every worker of every model with the worker program at `binary`.
-    pub fn start(registry: &Registry, binary: &Path, metrics: &Metrics) -> Result<Self, OpenError> {
+    /// Starts every worker of every configured model, and takes orders from here on.
+    pub fn start(setting: Setting, config: &Config) -> Self {
         let (stop, stopping) = watch::channel(false);
-        let (reports, inbox) = mpsc::unbounded_channel();
-        let mut tasks = JoinSet::new();
-        let mut statuses = Statuses::default();
-        for model in registry.models() {
-            statuses.add(model);
-            for plan in plans(model, binary, metrics)? {
-                tasks.spawn(keep_alive(plan, reports.clone(), stopping.clone()));
-            }
-        }
-        let (startup_sender, startup) = watch::channel(Startup::Loading);
-        let actor = tokio::spawn(act(statuses, inbox, startup_sender));
-        Ok(Self { stop, startup, tasks, actor })
+        let events = Events::new();
+        let (operator, inbox) = Operator::new(events.clone());
+        let Setting { registry, metrics, binary, machine } = setting;
+        let shared = Shared::new(
+            registry,
+            metrics,
+            events,
+            binary,
+            machine,
+            config.server.model_root.clone(),
+            config.server.parallel_loads.get(),
+            stopping,
+        );
+        let (started_sender, started) = watch::channel(None);
+        // Names in a config are unique.
+        let register = |config: &ModelConfig| shared.register(config.clone()).ok();
+        let registered = config.models.iter().filter_map(register).collect();
+        tokio::spawn(start_configured(Arc::clone(&shared), registered, started_sender));
+        let orders = tokio::spawn(take_orders(Arc::clone(&shared), inbox));
+        Self { shared, operator, stop, started, orders }
     }
 
-    /// Waits until every model has been ready, or one cannot be.
-    pub async fn started(&self) -> Startup {
-        let mut startup = self.startup.clone();
-        match startup.wait_for(|startup| *startup != Startup::Loading).await {
-            Ok(startup) => startup.clone(),
-            // The actor lives as long as the tasks, and those until they are stopped.
-            Err(_) => Startup::Loading,
-        }
+    /// Asks this supervisor.
+    pub fn operator(&self) -> &Operator {
+        &self.operator
     }
 
-    /// Retires every worker: what is in a ring is answered first, within a bound. None is left when
-    /// this returns.
-    pub async fn stop(mut self) {
+    /// Waits until every configured model has been ready, or one cannot be.
+    pub async fn started(&self) -> Result<(), CannotServe> {
+        let mut started = self.started.clone();
+        let started = started.wait_for(Option::is_some).await;
+        // The task that starts them lives until it has told how that went.
+        started.ok().and_then(|started| started.clone()).unwrap_or(Ok(()))
+    }
+
+    /// Gives operations up and retires every worker: what is in a ring is answered first, within a
+    /// bound. No process is left when this returns.
+    pub async fn stop(self) {
         self.stop.send_replace(true);
-        while self.tasks.join_next().await.is_some() {}
-        // With the last task its channel closed, so the actor ends after the last report.
-        drop(self.actor.await);
+        let fleets = || self.shared.all().into_iter().flat_map(|managed| managed.fleets().all());
+        for fleet in fleets() {
+            if let Some(version) = fleet.version() {
+                version.close();
+            }
+            fleet.hurry();
+        }
+        // Operations that were under way have retired what they had begun by the time they end.
+        drop(self.orders.await);
+        let mut retiring = JoinSet::new();
+        for fleet in fleets() {
+            retiring.spawn(async move { fleet.retire(Stop::Soon).await });
+        }
+        while retiring.join_next().await.is_some() {}
     }
 }
 
-fn plans(
-    model: &Arc<Model>,
-    binary: &Path,
-    metrics: &Metrics,
-) -> Result<Vec<WorkerPlan>, OpenError> {
-    let path = model.config.path.clone();
-    let file = File::open(&path).map_err(|source| OpenError {
-        model: model.name.to_string(),
-        path,
-        source,
-    })?;
-    let (file, shared) = (Arc::new(file.into()), Arc::new(OnceLock::new()));
-    let told_state = Arc::new(AtomicBool::new(false));
-    let plan = |(index, worker): (u32, _)| WorkerPlan {
-        model: Arc::clone(model),
-        version: VersionId(1),
-        file: Arc::clone(&file),
-        index,
-        worker,
-        binary: binary.to_owned(),
-        metrics: metrics.clone(),
-        shared: Arc::clone(&shared),
-        told_state: Arc::clone(&told_state),
-    };
-    Ok((0..).zip(model.config.workers.iter().cloned()).map(plan).collect())
-}
-
-/// Keeps a process in a worker's place, until it is stopped. One that has never come to serve is
-/// not tried again: the start fails with its cause.
-async fn keep_alive(
-    plan: WorkerPlan,
-    reports: mpsc::UnboundedSender<Report>,
-    mut stop: watch::Receiver<bool>,
+/// Loads every registered model at the same time, as far as `parallel_loads` allows.
+async fn start_configured(
+    shared: Arc<Shared>,
+    registered: Vec<Arc<Managed>>,
+    started: watch::Sender<Option<Result<(), CannotServe>>>,
 ) {
-    let mut backoff = Backoff::default();
-    let mut has_served = false;
-    let tell = |event| {
-        let model = Arc::clone(&plan.model);
-        // Without an actor nobody is left to be told.
-        drop(reports.send(Report { model, worker: plan.index, event }));
-    };
-    loop {
-        let (cause, served) = match live(&plan, |step| tell(step.into()), &mut stop).await {
-            Incarnation::Retired => return tell(Event::Step(WorkerEvent::Ended)),
-            Incarnation::NeverReady { cause } if !has_served => {
-                tell(Event::CannotServe { cause });
-                stopped(&mut stop).await;
-                return tell(Event::Step(WorkerEvent::Drain));
-            }
-            Incarnation::NeverReady { cause } => (cause, Duration::ZERO),
-            Incarnation::Died { cause, served } => (cause, served),
-        };
-        has_served = true;
-        let pause = backoff.after_crash(served, chance());
-        warn!(model = %plan.model.name, version = plan.version.0, worker = plan.index,
-            "worker ended: {}; it is started again in {pause:.0?}", one_line(&cause));
-        plan.model.metrics.worker_restarted();
-        tell(Event::Failed { cause });
-        tokio::select! {
-            () = tokio::time::sleep(pause) => tell(Event::Step(WorkerEvent::Start)),
-            () = stopped(&mut stop) => return tell(Event::Step(WorkerEvent::Drain)),
-        }
-    }
-}
-
-/// Resolves once `stop` is true, or its sender is gone.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    // The guard that it returns must not live on: it holds the channel's lock.
-    drop(stop.wait_for(|stop| *stop).await);
-}
-
-/// A number in 0..1 that differs between workers which crash together.
-fn chance() -> f64 {
-    use std::hash::{BuildHasher, RandomState};
-    // `RandomState` is seeded anew at every construction: the standard library's only chance.
-    let random = RandomState::new().hash_one(Instant::now());
-    f64::from((random >> 32) as u32) / f64::from(u32::MAX)
-}
-
-async fn act(
-    mut statuses: Statuses,
-    mut inbox: mpsc::UnboundedReceiver<Report>,
-    startup: watch::Sender<Startup>,
-) {
-    while let Some(Report { model, worker, event }) = inbox.recv().await {
-        let (step, cause) = match &event {
-            Event::Step(step) => (*step, None),
-            Event::Failed { cause } | Event::CannotServe { cause } => {
-                (WorkerEvent::Failed, Some(cause.clone()))
-            }
-        };
-        if let Err(impossible) = statuses.apply(&model, worker, step, cause) {
-            warn!(model = %model.name, worker, "{impossible}");
-            continue;
-        }
-        let next = match event {
-            Event::CannotServe { cause } => {
-                Startup::Failed { model: model.name.to_string(), cause }
-            }
-            _ if statuses.all_ready() => Startup::Ready,
-            _ => Startup::Loading,
-        };
-        startup.send_if_modified(|startup| {
-            let is_first = *startup == Startup::Loading && next != Startup::Loading;
-            if is_first {
-                *startup = next;
-            }
-            is_first
+    let mut loading = JoinSet::new();
+    for managed in registered {
+        let shared = Arc::clone(&shared);
+        loading.spawn(async move {
+            let loaded = operations::load_configured(&shared, &managed).await;
+            (managed.name().to_owned(), loaded)
         });
     }
+    while let Some(loaded) = loading.join_next().await {
+        let cause = match loaded {
+            Ok((_, Ok(_))) => continue,
+            // Nobody asks any more.
+            Ok((_, Err(OperationError::Stopping))) => return,
+            Ok((model, Err(OperationError::Load { cause, .. }))) => CannotServe { model, cause },
+            Ok((model, Err(error))) => CannotServe { model, cause: error.to_string() },
+            Err(panicked) => CannotServe { model: String::new(), cause: panicked.to_string() },
+        };
+        started.send_replace(Some(Err(cause)));
+        return;
+    }
+    started.send_replace(Some(Ok(())));
+}
+
+/// Carries orders out, each in a task of its own, until the server ends.
+async fn take_orders(shared: Arc<Shared>, mut inbox: mpsc::UnboundedReceiver<Order>) {
+    let mut under_way = JoinSet::new();
+    let mut stopping = shared.stopping.clone();
+    loop {
+        let order = tokio::select! {
+            order = inbox.recv() => order,
+            Some(_) = under_way.join_next() => continue,
+            _ = stopped_flag(&mut stopping) => None,
+        };
+        let Some(order) = order else { break };
+        let shared = Arc::clone(&shared);
+        under_way.spawn(async move { carry_out(&shared, order).await });
+    }
+    // Orders that come now find nobody, which their askers are told.
+    drop(inbox);
+    while under_way.join_next().await.is_some() {}
+}
+
+async fn carry_out(shared: &Shared, order: Order) {
+    match order {
+        Order::Swap { order, by, reply } => {
+            let what = format!("swap {} {}", order.model, order.path.display());
+            finish(&by, &what, operations::swap(shared, order).await, reply);
+        }
+        Order::Rollback { model, by, reply } => {
+            let outcome = operations::rollback(shared, &model).await;
+            finish(&by, &format!("rollback {model}"), outcome, reply);
+        }
+        Order::Promote { model, by, reply } => {
+            let outcome = operations::promote(shared, &model).await;
+            finish(&by, &format!("promote {model}"), outcome, reply);
+        }
+        Order::Abort { model, by, reply } => {
+            let outcome = operations::abort(shared, &model).await;
+            finish(&by, &format!("abort {model}"), outcome, reply);
+        }
+        Order::Load { order, by, reply } => {
+            let what = format!("load {} {}", order.name, order.path.display());
+            finish(&by, &what, operations::load(shared, order).await, reply);
+        }
+        Order::Unload { model, by, reply } => {
+            let outcome = operations::unload(shared, &model).await;
+            finish(&by, &format!("unload {model}"), outcome, reply);
+        }
+        Order::Scale { model, workers, by, reply } => {
+            let outcome = operations::scale(shared, &model, workers).await;
+            finish(&by, &format!("scale {model} {workers}"), outcome, reply);
+        }
+        Order::Apply { config, by, reply } => {
+            let outcome = operations::apply(shared, *config).await;
+            finish(&by, "config reload", outcome, reply);
+        }
+        Order::Report { reply } => drop(reply.send(Ok(operations::report(shared)))),
+    }
+}
+
+/// The audit log: one line for each change that was asked for, and what became of it.
+fn finish<T>(by: &Asker, what: &str, outcome: Result<T, OperationError>, reply: Reply<T>) {
+    let what = one_line(what);
+    match &outcome {
+        Ok(_) => info!(%by, "{what}: done"),
+        Err(error) => warn!(%by, "{what}: {}", one_line(&error.to_string())),
+    }
+    // Whoever asked may have gone; what was asked for was done all the same.
+    drop(reply.send(outcome));
+}
+
+/// Resolves once a worker is to retire, with how.
+async fn stopped(stop: &mut watch::Receiver<Stop>) -> Stop {
+    // Without a sender nobody is left whom it could serve.
+    stop.wait_for(|stop| *stop != Stop::No).await.map_or(Stop::Soon, |stop| *stop)
+}
+
+/// Resolves once the flag is true, or its sender is gone.
+async fn stopped_flag(stop: &mut watch::Receiver<bool>) {
+    // The guard that it returns must not live on: it holds the channel's lock.
+    drop(stop.wait_for(|stop| *stop).await);
 }

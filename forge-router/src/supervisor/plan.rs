@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use tokio::sync::Semaphore;
 
+use super::board::Key;
 use crate::checkpoint::Checkpoint;
 use crate::config::{ModelConfig, WorkerConfig, frame_bytes, least_response_payload, request_payload};
 use crate::metrics::Metrics;
@@ -28,6 +30,8 @@ pub struct VersionPlan {
     pub loads: Arc<Semaphore>,
     /// What the version before this one ran most.
     pub served: Vec<BatchKind>,
+    /// When its file had been opened.
+    pub since: Instant,
     /// Made when the first worker has loaded the model.
     version: OnceLock<Arc<Version>>,
     told_state: AtomicBool,
@@ -70,6 +74,7 @@ impl VersionPlan {
             events,
             loads,
             served,
+            since: Instant::now(),
             version: OnceLock::new(),
             told_state: AtomicBool::new(false),
         })
@@ -78,6 +83,11 @@ impl VersionPlan {
     /// The version, once a worker has loaded its model.
     pub fn version(&self) -> Option<&Arc<Version>> {
         self.version.get()
+    }
+
+    /// How the board knows it.
+    pub fn key(&self) -> Key<'_> {
+        (self.model.name.as_str(), self.id)
     }
 
     /// Tells of something that happened to this version.

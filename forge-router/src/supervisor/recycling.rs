@@ -1,6 +1,7 @@
 //! When a sound worker is replaced: it has grown too large, or too old. Its successor is ready before
 //! it goes.
 
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use crate::config::ModelConfig;
@@ -9,11 +10,23 @@ use crate::system::memory;
 /// How often a worker's size is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Resolves with the reason once the worker of process `pid`, ready `since`, is due.
-pub async fn due(config: &ModelConfig, pid: u32, since: Instant) -> String {
-    tokio::select! {
-        reason = too_old(config.max_worker_age, since) => reason,
-        reason = too_large(config.max_worker_rss.map(u64::from), pid) => reason,
+/// How long until a worker that is still due is told of again: its successor had not come to serve.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
+
+/// Tells the reason once the worker of process `pid`, ready `since`, is due, and again after a while.
+pub async fn watch(
+    config: &ModelConfig,
+    pid: u32,
+    since: Instant,
+    tell: impl Fn(String),
+) -> Infallible {
+    loop {
+        let reason = tokio::select! {
+            reason = too_old(config.max_worker_age, since) => reason,
+            reason = too_large(config.max_worker_rss.map(u64::from), pid) => reason,
+        };
+        tell(reason);
+        tokio::time::sleep(TELL_AGAIN).await;
     }
 }
 

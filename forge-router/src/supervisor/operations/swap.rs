@@ -1,0 +1,73 @@
+//! `swap` and `rollback`: another checkpoint under the same name.
+
+use std::sync::Arc;
+
+use super::replace::{Then, replace};
+use crate::config::ModelConfig;
+use crate::operator::{EventKind, OperationError, SwapOrder, Swapped};
+use crate::supervisor::shared::{Managed, Previous, Shared};
+
+/// Serves the named file in place of the stable version, or as a canary beside it.
+pub async fn swap(shared: &Shared, order: SwapOrder) -> Result<Swapped, OperationError> {
+    let SwapOrder { model, path, canary } = order;
+    let managed = shared.find(&model)?;
+    let _turn = managed.begin(format!("swapping to {}", path.display()))?;
+    without_canary(&managed)?;
+    shared.events.tell(
+        EventKind::Swapping,
+        managed.name(),
+        None,
+        None,
+        format!("to {}", path.display()),
+    );
+    let checkpoint = shared.open_below_root(&path).await.map_err(|error| as_given(error, &path))?;
+    let config = ModelConfig {
+        path: checkpoint.path().to_owned(),
+        ..ModelConfig::clone(&managed.model.config())
+    };
+    let then = canary.map_or(Then::Flip, Then::Canary);
+    let swapped = replace(shared, &managed, (checkpoint, Arc::new(config)), then).await;
+    swapped.map_err(|error| as_given(error, &path))
+}
+
+/// Serves the version before this one again, under a number of its own.
+pub async fn rollback(shared: &Shared, model: &str) -> Result<Swapped, OperationError> {
+    let managed = shared.find(model)?;
+    let _turn = managed.begin("rolling back".to_owned())?;
+    without_canary(&managed)?;
+    let Some(Previous { id, checkpoint, config }) = managed.fleets().previous else {
+        return Err(OperationError::NoPrevious { model: model.to_owned() });
+    };
+    let held = checkpoint.clone();
+    let verified = tokio::task::spawn_blocking(move || held.verify()).await;
+    if !matches!(verified, Ok(Ok(()))) {
+        let path = checkpoint.path().to_owned();
+        return Err(OperationError::Changed { path, version: id.0 });
+    }
+    let swapped = replace(shared, &managed, (checkpoint, config), Then::Flip).await?;
+    shared.events.tell(
+        EventKind::RolledBack,
+        managed.name(),
+        Some(swapped.version),
+        None,
+        format!("to the file of version {id}"),
+    );
+    Ok(swapped)
+}
+
+pub(super) fn without_canary(managed: &Managed) -> Result<(), OperationError> {
+    match managed.fleets().canary {
+        None => Ok(()),
+        Some(_) => Err(OperationError::HasCanary { model: managed.name().to_owned() }),
+    }
+}
+
+/// Who named the file is told of it by that name.
+fn as_given(error: OperationError, given: &std::path::Path) -> OperationError {
+    match error {
+        OperationError::Load { path: _, cause } => {
+            OperationError::Load { path: given.to_owned(), cause }
+        }
+        error => error,
+    }
+}

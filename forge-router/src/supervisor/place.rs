@@ -1,0 +1,237 @@
+//! One worker's place: there is always a process in it, or one on its way.
+//!
+//! ```text
+//! current ─ ended ─► restart policy ─► current (a new process, at once or after a pause)
+//! current ─ due ───► successor starts ─ ready ─► current retires, successor is current
+//! ```
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing::warn;
+
+use super::board::{Board, RowId};
+use super::incarnation::{Incarnation, Turn};
+use super::life_cycle::WorkerEvent;
+use super::plan::WorkerPlan;
+use super::restarts::{Restart, Restarts};
+use super::tenant::{Sign, Tenant};
+use super::{Stop, stopped};
+use crate::checkpoint::Changed;
+use crate::logging::one_line;
+use crate::operator::EventKind;
+
+/// Keeps a worker in its place until it is told to stop, or one has never come to serve.
+pub async fn keep(plan: WorkerPlan, board: Arc<Board>, stop: watch::Receiver<Stop>) {
+    let config = plan.config();
+    let restarts = Restarts::new(config.restart_limit.get(), config.restart_window);
+    let place = Place {
+        plan: Arc::new(plan),
+        board,
+        restarts,
+        was_ready: false,
+        stop,
+        leaving: JoinSet::new(),
+    };
+    place.run().await;
+}
+
+struct Place {
+    plan: Arc<WorkerPlan>,
+    board: Arc<Board>,
+    restarts: Restarts,
+    /// A process of this place has come to serve.
+    was_ready: bool,
+    stop: watch::Receiver<Stop>,
+    /// Processes that were replaced and finish what they have.
+    leaving: JoinSet<()>,
+}
+
+impl Place {
+    async fn run(mut self) {
+        let mut current = self.start(Turn::Waits);
+        while let Some((row, ended)) = self.occupy(current).await {
+            let Some(next) = self.replace(row, ended).await else { break };
+            current = next;
+        }
+        while self.leaving.join_next().await.is_some() {}
+    }
+
+    /// Sees the current process to its end, and replaces it before that when it is due. `None` once
+    /// the place is to be empty.
+    async fn occupy(&mut self, mut current: Tenant) -> Option<(RowId, Incarnation)> {
+        let mut successor: Option<Tenant> = None;
+        loop {
+            tokio::select! {
+                sign = current.sign() => match sign {
+                    Sign::Ready => self.was_ready = true,
+                    Sign::Answered => self.set_trouble(None),
+                    Sign::Due(reason) if successor.is_none() => {
+                        self.tell_due(&reason);
+                        successor = Some(self.start(Turn::Waits));
+                    }
+                    Sign::Due(_) => {}
+                    Sign::Ended(ended) => match successor.take() {
+                        None => return Some((current.row, ended)),
+                        // The one that is on its way takes its place a little early.
+                        Some(next) => {
+                            self.board.remove(self.plan.version.key(), current.row);
+                            current = next;
+                        }
+                    },
+                },
+                sign = next_sign(&mut successor) => match sign {
+                    Sign::Ready => if let Some(next) = successor.take() {
+                        let before = std::mem::replace(&mut current, next);
+                        self.let_leave(before, Stop::WhenIdle);
+                    },
+                    // The one that it was to replace serves on, and will be due again.
+                    Sign::Ended(_) => if let Some(failed) = successor.take() {
+                        self.board.remove(self.plan.version.key(), failed.row);
+                    },
+                    Sign::Answered | Sign::Due(_) => {}
+                },
+                how = stopped(&mut self.stop) => {
+                    for tenant in successor.into_iter().chain([current]) {
+                        self.let_leave(tenant, how);
+                    }
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// What follows the end of the current process; `None`: nothing more comes to this place.
+    async fn replace(&mut self, row: RowId, ended: Incarnation) -> Option<Tenant> {
+        let key = self.plan.version.key();
+        let (cause, has_served) = match ended {
+            Incarnation::Retired => return None,
+            Incarnation::NeverReady { cause } if !self.was_ready => {
+                self.board.cannot_serve(key, Some(&cause));
+                return None;
+            }
+            Incarnation::NeverReady { cause } => (cause, false),
+            Incarnation::Died { cause, has_served } => (cause, has_served),
+        };
+        if let Err(changed) = self.verify().await {
+            self.cannot_restart(&changed).await;
+            return None;
+        }
+        let restart = self.restarts.after_death(Instant::now(), has_served, chance());
+        let pause = self.tell_restart(restart, &cause);
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stopped(&mut self.stop) => return None,
+        }
+        self.plan.model().metrics.worker_restarted();
+        let key = self.plan.version.key();
+        self.board.step(key, row, WorkerEvent::Start);
+        self.board.note(key, row, |row| row.restarts += 1);
+        let turn = if has_served { Turn::Urgent } else { Turn::Waits };
+        Some(Tenant::start(&self.plan, &self.board, row, turn))
+    }
+
+    /// Whether another process would read what the first one read.
+    async fn verify(&self) -> Result<(), Changed> {
+        let checkpoint = self.plan.version.checkpoint.clone();
+        // One that panics has found nothing; the worker will tell what is wrong with the file.
+        tokio::task::spawn_blocking(move || checkpoint.verify()).await.unwrap_or(Ok(()))
+    }
+
+    /// Another process would serve another model: the place stays empty until a swap.
+    async fn cannot_restart(&mut self, changed: &Changed) {
+        let version = self.plan.version.id;
+        let cause = format!("file changed since version {version}, swap to use it ({changed})");
+        warn!(model = %self.plan.model().name, worker = self.plan.index, "{}", one_line(&cause));
+        self.set_trouble(Some(&cause));
+        stopped(&mut self.stop).await;
+    }
+
+    fn tell_restart(&self, restart: Restart, cause: &str) -> Duration {
+        let (when, pause) = match restart {
+            Restart::AtOnce => ("it is started again at once".to_owned(), Duration::ZERO),
+            Restart::After(pause) => (format!("it is started again in {pause:.0?}"), pause),
+            Restart::InTrouble(pause) => {
+                let config = self.plan.config();
+                let (limit, window) = (config.restart_limit, config.restart_window);
+                let trouble = format!("{limit} deaths within {window:?} before a first answer");
+                self.set_trouble(Some(&format!("{trouble}; the last one: {cause}")));
+                (format!("{trouble}: it is started again in {pause:.0?}"), pause)
+            }
+        };
+        warn!(model = %self.plan.model().name, version = self.plan.version.id.0,
+            worker = self.plan.index, "worker ended: {}; {when}", one_line(cause));
+        pause
+    }
+
+    /// Shows why no process comes to this place for now; `None`: one has come and serves.
+    fn set_trouble(&self, cause: Option<&str>) {
+        let changed = self.board.set_trouble(self.plan.version.key(), self.plan.index, cause);
+        let Some(now) = changed else { return };
+        let (kind, text) = match &now {
+            Some(cause) => (EventKind::Degraded, one_line(cause).to_string()),
+            None => (EventKind::Recovered, "its workers serve again".to_owned()),
+        };
+        self.plan.version.tell(kind, Some(self.plan.index), text);
+        if let Some(version) = self.plan.version.version() {
+            version.set_trouble(now);
+        }
+    }
+
+    fn tell_due(&self, reason: &str) {
+        let (model, worker) = (&self.plan.model().name, self.plan.index);
+        warn!(%model, worker, "the worker is replaced: {reason}");
+        self.plan.version.tell(EventKind::WorkerRecycled, Some(worker), reason);
+    }
+
+    /// Tells a process to retire and sees it to its end beside the place.
+    fn let_leave(&mut self, mut tenant: Tenant, how: Stop) {
+        tenant.stop(how);
+        let (plan, board, mut stop) =
+            (Arc::clone(&self.plan), Arc::clone(&self.board), self.stop.clone());
+        self.leaving.spawn(async move {
+            let hurried = async {
+                // Without a sender there is nobody to be in a hurry.
+                if stop.wait_for(|stop| *stop == Stop::Soon).await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::pin!(hurried);
+            let mut is_hurried = false;
+            loop {
+                tokio::select! {
+                    sign = tenant.sign() => if let Sign::Ended(_) = sign { break },
+                    () = &mut hurried, if !is_hurried => {
+                        is_hurried = true;
+                        tenant.stop(Stop::Soon);
+                    }
+                }
+            }
+            board.remove(plan.version.key(), tenant.row);
+        });
+    }
+
+    fn start(&self, turn: Turn) -> Tenant {
+        let device = self.plan.worker.device.to_string();
+        let row = self.board.add(self.plan.version.key(), self.plan.index, device);
+        Tenant::start(&self.plan, &self.board, row, turn)
+    }
+}
+
+/// Never, where there is none.
+async fn next_sign(tenant: &mut Option<Tenant>) -> Sign {
+    match tenant {
+        Some(tenant) => tenant.sign().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A number in 0..1 that differs between workers which die together.
+fn chance() -> f64 {
+    use std::hash::{BuildHasher, RandomState};
+    // `RandomState` is seeded anew at every construction: the standard library's only chance.
+    let random = RandomState::new().hash_one(Instant::now());
+    f64::from((random >> 32) as u32) / f64::from(u32::MAX)
+}

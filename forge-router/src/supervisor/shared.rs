@@ -1,0 +1,252 @@
+//! What every operation needs, and the models it operates on.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{OwnedMutexGuard, Semaphore, watch};
+
+use super::board::Board;
+use super::fleet::Fleet;
+use super::memory::Expected;
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::config::{Machine, ModelConfig};
+use crate::metrics::Metrics;
+use crate::model::{Model, Registry, Share, VersionId};
+use crate::operator::{Events, OperationError};
+
+/// The supervisor's own things.
+#[derive(Debug)]
+pub struct Shared {
+    pub registry: Arc<Registry>,
+    pub metrics: Metrics,
+    pub events: Events,
+    pub binary: PathBuf,
+    pub machine: Machine,
+    /// Where files named to the running server must lie.
+    pub model_root: PathBuf,
+    pub loads: Arc<Semaphore>,
+    pub board: Arc<Board>,
+    /// Memory that workers on their way are expected to take.
+    pub expected: Arc<Expected>,
+    /// Turns true when the server ends: operations are given up.
+    pub stopping: watch::Receiver<bool>,
+    models: Mutex<BTreeMap<String, Arc<Managed>>>,
+}
+
+/// A model under supervision.
+#[derive(Debug)]
+pub struct Managed {
+    pub model: Arc<Model>,
+    next_version: AtomicU64,
+    /// Held by the one operation that may change the model.
+    turn: Arc<tokio::sync::Mutex<()>>,
+    doing: Mutex<Option<String>>,
+    fleets: Mutex<Fleets>,
+}
+
+/// The versions of a model that have workers, and the one before.
+#[derive(Clone, Debug, Default)]
+pub struct Fleets {
+    pub stable: Option<Arc<Fleet>>,
+    pub canary: Option<(Arc<Fleet>, Share)>,
+    /// On their way in or out.
+    pub passing: Vec<Arc<Fleet>>,
+    /// What `rollback` goes back to.
+    pub previous: Option<Previous>,
+}
+
+/// A version that was replaced: its file stays open.
+#[derive(Clone, Debug)]
+pub struct Previous {
+    pub id: VersionId,
+    pub checkpoint: Checkpoint,
+    pub config: Arc<ModelConfig>,
+}
+
+/// The right to change a model; one at a time has it.
+#[derive(Debug)]
+pub struct ModelTurn {
+    managed: Arc<Managed>,
+    _guard: OwnedMutexGuard<()>,
+}
+
+impl Shared {
+    #[expect(clippy::too_many_arguments, reason = "the composition root hands each part over once")]
+    pub fn new(
+        registry: Arc<Registry>,
+        metrics: Metrics,
+        events: Events,
+        binary: PathBuf,
+        machine: Machine,
+        model_root: PathBuf,
+        parallel_loads: usize,
+        stopping: watch::Receiver<bool>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            registry,
+            metrics,
+            events,
+            binary,
+            machine,
+            model_root,
+            loads: Arc::new(Semaphore::new(parallel_loads)),
+            board: Arc::default(),
+            expected: Arc::default(),
+            stopping,
+            models: Mutex::default(),
+        })
+    }
+
+    pub fn find(&self, name: &str) -> Result<Arc<Managed>, OperationError> {
+        let unknown = || OperationError::UnknownModel {
+            name: name.to_owned(),
+            registered: self.registry.names(),
+        };
+        self.models().get(name).cloned().ok_or_else(unknown)
+    }
+
+    /// All models, by name.
+    pub fn all(&self) -> Vec<Arc<Managed>> {
+        self.models().values().cloned().collect()
+    }
+
+    /// Registers a model that has no version yet.
+    pub fn register(&self, config: ModelConfig) -> Result<Arc<Managed>, OperationError> {
+        let mut models = self.models();
+        let name = config.name.to_string();
+        if models.contains_key(&name) {
+            return Err(OperationError::ModelExists { name });
+        }
+        let managed = Arc::new(Managed {
+            model: Model::new(config, &self.metrics),
+            next_version: AtomicU64::new(1),
+            turn: Arc::default(),
+            doing: Mutex::default(),
+            fleets: Mutex::default(),
+        });
+        models.insert(name, Arc::clone(&managed));
+        self.registry.add(&managed.model);
+        Ok(managed)
+    }
+
+    /// Takes a model out of reach of clients and operators.
+    pub fn unregister(&self, name: &str) {
+        self.models().remove(name);
+        self.registry.remove(name);
+        self.metrics.unregister_model(name);
+    }
+
+    /// Opens a file that was named to the running server.
+    pub async fn open_below_root(&self, given: &Path) -> Result<Checkpoint, OperationError> {
+        let (root, given) = (self.model_root.clone(), given.to_owned());
+        blocking(move || Checkpoint::open_below(&root, &given)).await
+    }
+
+    /// Opens a file that the config names.
+    pub async fn open(&self, path: &Path) -> Result<Checkpoint, OperationError> {
+        let path = path.to_owned();
+        blocking(move || Checkpoint::open(&path)).await
+    }
+
+    /// What `work` comes to, unless the server ends before.
+    pub async fn unless_stopping<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> Result<T, OperationError> {
+        let mut stopping = self.stopping.clone();
+        tokio::select! {
+            done = work => Ok(done),
+            _ = stopping.wait_for(|stopping| *stopping) => Err(OperationError::Stopping),
+        }
+    }
+
+    fn models(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Managed>>> {
+        // Each change is one insert or remove.
+        self.models.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Managed {
+    pub fn name(&self) -> &str {
+        self.model.name.as_str()
+    }
+
+    /// Takes the turn to change the model; `doing` is what others are told meanwhile.
+    pub fn begin(self: &Arc<Self>, doing: String) -> Result<ModelTurn, OperationError> {
+        let Ok(guard) = Arc::clone(&self.turn).try_lock_owned() else {
+            let doing = self.doing().unwrap_or_else(|| "another change".to_owned());
+            return Err(OperationError::Busy { model: self.name().to_owned(), doing });
+        };
+        *self.lock_doing() = Some(doing);
+        Ok(ModelTurn { managed: Arc::clone(self), _guard: guard })
+    }
+
+    /// What is being done to it.
+    pub fn doing(&self) -> Option<String> {
+        self.lock_doing().clone()
+    }
+
+    pub fn next_version(&self) -> VersionId {
+        VersionId(self.next_version.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub fn fleets(&self) -> Fleets {
+        self.lock_fleets().clone()
+    }
+
+    pub fn change_fleets(&self, change: impl FnOnce(&mut Fleets)) {
+        change(&mut self.lock_fleets());
+    }
+
+    fn lock_doing(&self) -> MutexGuard<'_, Option<String>> {
+        self.doing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_fleets(&self) -> MutexGuard<'_, Fleets> {
+        self.fleets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Fleets {
+    /// Every version that has workers.
+    pub fn all(&self) -> Vec<Arc<Fleet>> {
+        let canary = self.canary.iter().map(|(fleet, _)| fleet);
+        self.stable.iter().chain(canary).chain(&self.passing).cloned().collect()
+    }
+
+    /// A version has no workers any more.
+    pub fn forget(&mut self, fleet: &Arc<Fleet>) {
+        self.passing.retain(|passing| !Arc::ptr_eq(passing, fleet));
+    }
+}
+
+impl ModelTurn {
+    /// Tells others what is done by now.
+    pub fn doing(&self, doing: String) {
+        *self.managed.lock_doing() = Some(doing);
+    }
+}
+
+impl Drop for ModelTurn {
+    fn drop(&mut self) {
+        *self.managed.lock_doing() = None;
+    }
+}
+
+/// Opening reads the whole file.
+async fn blocking(
+    open: impl FnOnce() -> Result<Checkpoint, CheckpointError> + Send + 'static,
+) -> Result<Checkpoint, OperationError> {
+    match tokio::task::spawn_blocking(open).await {
+        Ok(Ok(checkpoint)) => Ok(checkpoint),
+        Ok(Err(CheckpointError::OutsideRoot { path, root })) => {
+            Err(OperationError::OutsideRoot { path, root })
+        }
+        Ok(Err(CheckpointError::Unusable { path, cause })) => {
+            Err(OperationError::Load { path, cause })
+        }
+        Err(_) => Err(OperationError::Stopping),
+    }
+}
