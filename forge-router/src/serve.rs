@@ -20,6 +20,7 @@ use crate::http::{App, BindError, HttpSettings, Listener, Phase};
 use crate::memory_budget::MemoryBudget;
 use crate::metrics::Metrics;
 use crate::model::Registry;
+use crate::operator::{Events, Operator};
 use crate::supervisor::{OpenError, Startup, Supervisor};
 use crate::system;
 
@@ -48,9 +49,12 @@ pub async fn serve(config: Config, worker_binary: PathBuf) -> Result<(), ServeEr
     let listener = Listener::bind(config.server.address).await?;
     let address = listener.address();
     let grace = config.server.shutdown_grace;
-    let settings = http_settings(&config.server);
+    let settings = http_settings(&config.server, address);
     let registry = Arc::new(Registry::new(config.models, &metrics));
-    let app = App::new(Arc::clone(&registry), Arc::clone(&budget), metrics.clone(), settings);
+    // Nobody carries out orders yet: each is answered with 503.
+    let (operator, _) = Operator::new(Events::new());
+    let app =
+        App::new(Arc::clone(&registry), operator, Arc::clone(&budget), metrics.clone(), settings);
 
     let (draining, drain) = watch::channel(false);
     let front = tokio::spawn(listener.serve(Arc::clone(&app), drain));
@@ -111,12 +115,14 @@ fn announce(address: SocketAddr) {
     }
 }
 
-fn http_settings(server: &ServerConfig) -> HttpSettings {
+fn http_settings(server: &ServerConfig, address: SocketAddr) -> HttpSettings {
     HttpSettings {
         max_body_bytes: server.max_body_bytes.get(),
         body_timeout: server.body_timeout,
         header_timeout: server.header_timeout,
         cors_origins: server.cors_origins.clone(),
+        admin: server.admin.clone(),
+        address,
         access_log: server.access_log,
     }
 }

@@ -30,7 +30,6 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-#[allow(unused_imports, reason = "the HTTP front that asks comes with the next commits")]
 pub use admin::Admin;
 pub use check::report;
 pub use error::{ConfigErrors, Problem};
