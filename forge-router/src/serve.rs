@@ -46,16 +46,20 @@ pub async fn serve(config: Config, binary: PathBuf) -> Result<(), ServeError> {
     let listener = Listener::bind(config.server.address).await?;
     let address = listener.address();
     let grace = config.server.shutdown_grace;
-    let settings = http_settings(&config.server);
+    let settings = http_settings(&config.server, address);
     let registry = Arc::new(Registry::default());
-    let app = App::new(Arc::clone(&registry), Arc::clone(&budget), metrics.clone(), settings);
+    let setting = Setting {
+        registry: Arc::clone(&registry),
+        metrics: metrics.clone(),
+        binary,
+        machine: system::machine(),
+    };
+    let supervisor = Supervisor::start(setting, &config);
+    let operator = supervisor.operator().clone();
+    let app = App::new(registry, operator, budget, metrics, settings);
 
     let (draining, drain) = watch::channel(false);
     let front = tokio::spawn(listener.serve(Arc::clone(&app), drain));
-    let machine = system::machine();
-    let setting = Setting { registry: Arc::clone(&registry), metrics, binary, machine };
-    let supervisor = Supervisor::start(setting, &config);
-
     let outcome = tokio::select! {
         started = supervisor.started() => started.map(|()| true).map_err(ServeError::from),
         () = signals.asked_to_end() => Ok(false),
@@ -99,12 +103,14 @@ fn announce(address: SocketAddr) {
     }
 }
 
-fn http_settings(server: &ServerConfig) -> HttpSettings {
+fn http_settings(server: &ServerConfig, address: SocketAddr) -> HttpSettings {
     HttpSettings {
         max_body_bytes: server.max_body_bytes.get(),
         body_timeout: server.body_timeout,
         header_timeout: server.header_timeout,
         cors_origins: server.cors_origins.clone(),
+        admin: server.admin.clone(),
+        address,
         access_log: server.access_log,
     }
 }

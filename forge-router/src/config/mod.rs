@@ -30,7 +30,6 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-#[allow(unused_imports, reason = "the HTTP front that asks comes with the next commits")]
 pub use admin::Admin;
 pub use check::report;
 pub use error::{ConfigErrors, Problem};
@@ -124,7 +123,6 @@ pub fn for_models(
 
 /// A model that is loaded into a running server: a file that was found already, and the keys of a
 /// `[models.NAME]` table but `path`.
-#[allow(dead_code, reason = "the supervisor that loads comes with the next commits")]
 pub fn for_loading(
     name: &str,
     path: PathBuf,

@@ -82,7 +82,6 @@ pub struct ModelConfig {
 
 impl ModelConfig {
     /// What each worker is to be where there are `count`; else why there cannot be so many.
-    #[allow(dead_code, reason = "the supervisor that scales comes with the next commits")]
     pub fn workers_for(
         &self,
         count: NonZeroU32,

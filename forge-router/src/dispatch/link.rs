@@ -82,7 +82,13 @@ impl WorkerLink {
             is_abandoned: false,
         };
         let frames = ring.end.geometry().frames;
-        Self { frames, batching, ring: Mutex::new(ring), idle: Notify::new(), came_back: Notify::new() }
+        Self {
+            frames,
+            batching,
+            ring: Mutex::new(ring),
+            idle: Notify::new(),
+            came_back: Notify::new(),
+        }
     }
 
     /// How many batches may be in the ring: one runs, the others wait.
@@ -147,7 +153,8 @@ impl WorkerLink {
     pub fn busy(&self) -> Result<Option<Busy>, PeerViolation> {
         let ring = self.ring();
         let Some(oldest) = ring.in_flight.front() else { return Ok(None) };
-        let since = ring.last_completion.map_or(oldest.submitted, |last| last.max(oldest.submitted));
+        let since =
+            ring.last_completion.map_or(oldest.submitted, |last| last.max(oldest.submitted));
         Ok(Some(Busy { since, has_started: ring.end.started()?.is_some() }))
     }
 

@@ -1,16 +1,19 @@
 //! What every request handler may reach.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use super::cors::Cors;
 use super::request_id::RequestIds;
-use crate::under_way::UnderWay;
+use crate::config::Admin;
 use crate::logging::FailureLog;
 use crate::memory_budget::MemoryBudget;
 use crate::metrics::Metrics;
 use crate::model::Registry;
+use crate::operator::Operator;
+use crate::under_way::UnderWay;
 
 /// The bounds of the front.
 #[derive(Clone, Debug)]
@@ -21,6 +24,9 @@ pub struct HttpSettings {
     /// The longest time for a request's head, and for which an idle connection is kept.
     pub header_timeout: Duration,
     pub cors_origins: Vec<String>,
+    /// Who may change the server, and where it listens, which that depends on.
+    pub admin: Admin,
+    pub address: SocketAddr,
     pub access_log: bool,
 }
 
@@ -28,6 +34,7 @@ pub struct HttpSettings {
 #[derive(Debug)]
 pub struct App {
     pub(super) registry: Arc<Registry>,
+    pub(super) operator: Operator,
     pub(super) budget: Arc<MemoryBudget>,
     pub(super) metrics: Metrics,
     pub(super) settings: HttpSettings,
@@ -52,6 +59,7 @@ pub enum Phase {
 impl App {
     pub fn new(
         registry: Arc<Registry>,
+        operator: Operator,
         budget: Arc<MemoryBudget>,
         metrics: Metrics,
         settings: HttpSettings,
@@ -59,6 +67,7 @@ impl App {
         let cors = Cors::new(&settings.cors_origins);
         Arc::new(Self {
             registry,
+            operator,
             budget,
             metrics,
             settings,

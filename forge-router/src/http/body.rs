@@ -22,10 +22,18 @@ const DRAINED_TIME: Duration = Duration::from_millis(100);
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     pub max_bytes: usize,
+    /// What bounds it so, for the message.
+    pub says_so: &'static str,
     /// The longest pause between two pieces.
     pub timeout: Duration,
     /// What the memory bound is, for the message.
     pub budget: usize,
+}
+
+impl Bounds {
+    fn exceeded(&self) -> HttpError {
+        HttpError::BodyTooLarge { limit: self.max_bytes, says_so: self.says_so }
+    }
 }
 
 /// The whole body in one piece. Its bytes are reserved in `memory` before they are held.
@@ -40,7 +48,7 @@ pub async fn read(
             reserve(memory, length, bounds)?;
             read_announced(body, length, bounds).await
         }
-        Some(_) => Err(HttpError::BodyTooLarge { limit: bounds.max_bytes }),
+        Some(_) => Err(bounds.exceeded()),
         None => read_chunked(body, bounds, memory).await,
     }
 }
@@ -91,7 +99,7 @@ async fn read_chunked(
     while let Some(piece) = pace.next(body).await? {
         let needed = whole.len() + piece.len();
         if needed > bounds.max_bytes {
-            return Err(HttpError::BodyTooLarge { limit: bounds.max_bytes });
+            return Err(bounds.exceeded());
         }
         if needed > whole.capacity() {
             let capacity = needed.max(whole.capacity() * 2).min(bounds.max_bytes);

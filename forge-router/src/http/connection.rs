@@ -1,6 +1,7 @@
 //! One client connection, from accept to close.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -21,12 +22,17 @@ const READ_BUFFER: usize = 32 * 1024;
 
 /// Answers the requests of one connection. When `draining` turns true, the answer under way is the
 /// last.
-pub async fn serve(stream: TcpStream, app: Arc<App>, mut draining: watch::Receiver<bool>) {
+pub async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    app: Arc<App>,
+    mut draining: watch::Receiver<bool>,
+) {
     // A request is small and waited for: it must not wait for the next one to fill a packet.
     drop(stream.set_nodelay(true));
     let handler = service_fn(|request| {
         let app = Arc::clone(&app);
-        async move { Ok::<_, Infallible>(routes::answer(app, request).await) }
+        async move { Ok::<_, Infallible>(routes::answer(app, peer, request).await) }
     });
     let mut builder = http1::Builder::new();
     builder

@@ -1,7 +1,7 @@
 //! Cross-origin answers for `/v1`, as the original gave them; its origins are a setting.
 //!
 //! Only reading and predicting is ever offered to other origins: a page a user happens to look at
-//! must not be able to change what the server runs.
+//! must not be able to change what the server runs (`admin/` refuses it, too).
 
 use hyper::HeaderMap;
 use hyper::header::{

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use hyper::Method;
 
+use super::admin::AdminError;
 use crate::json::DecodeError;
+use crate::operator::OperationError;
 use crate::request::RequestError;
 
 /// Why a request was not answered as asked. `status.rs` maps each to its status.
@@ -18,8 +20,8 @@ pub enum HttpError {
     WrongMethod { path: String, method: Method, allow: &'static str },
     #[error("the header X-Forge-Route is neither 'canary' nor 'stable'")]
     UnknownRoute,
-    #[error("the body is larger than {limit} bytes (server.max_body_bytes)")]
-    BodyTooLarge { limit: usize },
+    #[error("the body is larger than {limit} bytes ({says_so})")]
+    BodyTooLarge { limit: usize, says_so: &'static str },
     #[error("the body came too slowly: more than {0:?} without enough of it")]
     BodyTooSlow(Duration),
     #[error("the body ended early: {0}")]
@@ -28,6 +30,10 @@ pub enum HttpError {
     Decode(#[from] DecodeError),
     #[error(transparent)]
     Request(#[from] RequestError),
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    #[error(transparent)]
+    Operation(#[from] OperationError),
     /// A bug of Forge's.
     #[error("internal error: {0}")]
     Internal(String),

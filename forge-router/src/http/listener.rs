@@ -60,9 +60,10 @@ impl Listener {
                 _ = draining.wait_for(|draining| *draining) => break,
             };
             match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     connections.spawn(connection::serve(
                         stream,
+                        peer,
                         Arc::clone(&app),
                         draining.clone(),
                     ));

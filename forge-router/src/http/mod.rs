@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! listener ─► connection ─► routes ─► predict: body ─► json::decode ─► Admitted::run ─► json
+//!                              ├────► reload: admin (who may?) ─► Operator
 //!                              └────► health, models, metrics, openapi, docs_page
 //! ```
 //!
 //! It knows models by their public face only ([`crate::model`]): never workers, rings or the
 //! supervisor. Every status code is decided in `status.rs`.
 
+mod admin;
 mod app;
 mod body;
 mod codec;
@@ -20,6 +22,7 @@ mod listener;
 mod models;
 mod openapi;
 mod predict;
+mod reload;
 mod reply;
 mod request_id;
 mod routes;

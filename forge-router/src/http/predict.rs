@@ -70,6 +70,7 @@ async fn predict(
     let mut memory = app.budget.reservation();
     let bounds = body::Bounds {
         max_bytes: app.settings.max_body_bytes,
+        says_so: "server.max_body_bytes",
         timeout: app.settings.body_timeout,
         budget: app.budget.limit(),
     };

@@ -4,12 +4,13 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
+    WWW_AUTHENTICATE,
 };
 use hyper::{Response, StatusCode};
 
 use super::error::HttpError;
 use super::request_id::X_REQUEST_ID;
-use super::status::{retry_after, status};
+use super::status::{challenge, retry_after, status};
 use crate::json;
 
 /// What every handler gives back.
@@ -43,7 +44,10 @@ pub fn error(error: &HttpError) -> Reply {
     body.push(b'}');
     let mut reply = with_retry(json(status, body));
     if let HttpError::WrongMethod { allow, .. } = error {
-        reply.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+        insert(&mut reply, ALLOW, allow);
+    }
+    if let Some(challenge) = challenge(error) {
+        insert(&mut reply, WWW_AUTHENTICATE, challenge);
     }
     reply
 }

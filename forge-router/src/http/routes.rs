@@ -1,5 +1,6 @@
 //! Which path and method lead where.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,7 +15,7 @@ use super::docs_page::{self, Asset};
 use super::error::HttpError;
 use super::reply::{self, Reply};
 use super::request_id::as_text;
-use super::{body, health, models, openapi, predict, status};
+use super::{body, health, models, openapi, predict, reload, status};
 use crate::logging::Failure;
 use crate::metrics;
 
@@ -22,6 +23,9 @@ use crate::metrics;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Route<'a> {
     Predict {
+        model: &'a str,
+    },
+    Reload {
         model: &'a str,
     },
     Models,
@@ -43,12 +47,12 @@ enum Route<'a> {
 }
 
 /// Answers one request; whatever happens, the answer carries the request's id.
-pub async fn answer(app: Arc<App>, request: Request<Incoming>) -> Reply {
+pub async fn answer(app: Arc<App>, peer: SocketAddr, request: Request<Incoming>) -> Reply {
     let began = Instant::now();
     let (parts, body) = request.into_parts();
     let id = app.request_ids.of(&parts.headers);
-    let mut reply = dispatch(&app, &parts, body, &id).await;
-    if parts.uri.path().starts_with("/v1/") {
+    let mut reply = dispatch(&app, peer, &parts, body, &id).await;
+    if is_open_to_pages(&parts) {
         app.cors.allow(&parts.headers, reply.headers_mut());
     }
     if app.settings.access_log {
@@ -59,16 +63,25 @@ pub async fn answer(app: Arc<App>, request: Request<Incoming>) -> Reply {
     reply::named(reply, id)
 }
 
-async fn dispatch(app: &Arc<App>, parts: &Parts, mut body: Incoming, id: &HeaderValue) -> Reply {
+async fn dispatch(
+    app: &Arc<App>,
+    peer: SocketAddr,
+    parts: &Parts,
+    mut body: Incoming,
+    id: &HeaderValue,
+) -> Reply {
     let route = match route(parts) {
         Ok(Some(Route::Predict { model })) => {
             return predict::answer(app, parts, body, model, id).await;
+        }
+        Ok(Some(Route::Reload { model })) => {
+            return reload::answer(app, peer, parts, body, model, id).await;
         }
         Ok(route) => route,
         Err(error) => return refuse(app, parts, &mut body, &error, "", id).await,
     };
     match route {
-        None | Some(Route::Predict { .. }) => {
+        None | Some(Route::Predict { .. } | Route::Reload { .. }) => {
             let mut reply = reply::empty(status::PREFLIGHT);
             app.cors.preflight(&parts.headers, reply.headers_mut());
             reply
@@ -123,19 +136,25 @@ pub(super) async fn refuse(
     }
 }
 
-/// `Ok(None)` for a preflight of a known `/v1` path.
+/// Whether pages of other origins may be let read the answer: never where the server is changed.
+fn is_open_to_pages(parts: &Parts) -> bool {
+    let path = parts.uri.path();
+    let changes = || matches!(find(path, &parts.method), Some(Route::Reload { .. }));
+    path.starts_with("/v1/") && !(path.ends_with("/reload") && changes())
+}
+
+/// `Ok(None)` for a preflight of a path that is open to pages.
 fn route(parts: &Parts) -> Result<Option<Route<'_>>, HttpError> {
     let path = parts.uri.path();
     let Some(route) = find(path, &parts.method) else {
         return Err(HttpError::NoRoute { path: path.to_owned() });
     };
-    let is_v1 = path.starts_with("/v1/");
     let allow = match route {
-        Route::Predict { .. } => "POST",
+        Route::Predict { .. } | Route::Reload { .. } => "POST",
         _ => "GET, HEAD",
     };
     match &parts.method {
-        &Method::OPTIONS if is_v1 => Ok(None),
+        &Method::OPTIONS if is_open_to_pages(parts) => Ok(None),
         &Method::POST if allow == "POST" => Ok(Some(route)),
         &Method::GET | &Method::HEAD if allow != "POST" => Ok(Some(route)),
         method => {
@@ -148,11 +167,13 @@ fn find<'a>(path: &'a str, method: &Method) -> Option<Route<'a>> {
     let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
     Some(match segments.as_slice() {
         ["v1", "models"] => Route::Models,
-        // Models may be called `models` or `predict`: the method tells which of the two is meant.
+        // Models may be called `models`, `predict` or `reload`: the method tells which is meant.
         ["v1", "models", "predict"] if method == Method::POST => Route::Predict { model: "models" },
+        ["v1", "models", "reload"] if method == Method::POST => Route::Reload { model: "models" },
         ["v1", "models", name] if !name.is_empty() => Route::Model { name },
         ["v1", "models", name, "ready"] if !name.is_empty() => Route::ModelReady { name },
         ["v1", model, "predict"] if !model.is_empty() => Route::Predict { model },
+        ["v1", model, "reload"] if !model.is_empty() => Route::Reload { model },
         ["metrics"] => Route::Metrics,
         ["health"] => Route::Health,
         ["health", "live"] => Route::Live,
@@ -192,12 +213,36 @@ mod tests {
             ("", None),
             ("/v1//predict", None),
             ("/v1/dummy/predict/", None),
-            ("/v1/dummy/reload", None),
+            ("/v1/dummy/reload", Some(Route::Reload { model: "dummy" })),
+            ("/v1/models/reload", Some(Route::Model { name: "reload" })),
+            ("/v1//reload", None),
             ("/v2", None),
         ] {
             assert_eq!(find(path, &Method::GET), expected, "{path}");
         }
         let models = Some(Route::Predict { model: "models" });
         assert_eq!(find("/v1/models/predict", &Method::POST), models);
+        let models = Some(Route::Reload { model: "models" });
+        assert_eq!(find("/v1/models/reload", &Method::POST), models);
+    }
+
+    #[test]
+    fn pages_are_offered_what_changes_nothing() {
+        for (method, path, is_open) in [
+            ("POST", "/v1/dummy/predict", true),
+            ("GET", "/v1/models/reload", true),
+            ("OPTIONS", "/v1/dummy/predict", true),
+            ("OPTIONS", "/v1/dummy/reload", false),
+            ("POST", "/v1/dummy/reload", false),
+            ("GET", "/v1/dummy/reload", false),
+            ("POST", "/v1/models/reload", false),
+            ("GET", "/metrics", false),
+        ] {
+            let request = Request::builder().method(method).uri(path).body(()).unwrap();
+            let parts = request.into_parts().0;
+            assert_eq!(is_open_to_pages(&parts), is_open, "{method} {path}");
+            let is_preflight = matches!(route(&parts), Ok(None));
+            assert_eq!(is_preflight, is_open && method == "OPTIONS", "{method} {path}");
+        }
     }
 }

@@ -2,8 +2,10 @@
 
 use hyper::StatusCode;
 
+use super::admin::AdminError;
 use super::error::HttpError;
 use crate::metrics::Outcome;
+use crate::operator::OperationError;
 use crate::request::RequestError;
 
 /// How requests whose client hung up are logged, as nginx does.
@@ -34,6 +36,8 @@ pub fn status(error: &HttpError) -> StatusCode {
         HttpError::BodyBroken(_) => StatusCode::BAD_REQUEST,
         HttpError::Decode(_) | HttpError::UnknownRoute => StatusCode::UNPROCESSABLE_ENTITY,
         HttpError::Request(error) => status_of_request(error),
+        HttpError::Admin(error) => status_of_admin(error),
+        HttpError::Operation(error) => status_of_operation(error),
         HttpError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -53,6 +57,48 @@ fn status_of_request(error: &RequestError) -> StatusCode {
         | RequestError::ModelThrew(_)
         | RequestError::OutputShape(_)
         | RequestError::OutputTooLarge { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn status_of_admin(error: &AdminError) -> StatusCode {
+    match error {
+        AdminError::Off
+        | AdminError::OtherOrigin
+        | AdminError::BeyondLoopback(_)
+        | AdminError::OtherMachine(_)
+        | AdminError::OtherHost(_)
+        | AdminError::Forwarded(_) => StatusCode::FORBIDDEN,
+        // RFC 6750, section 3.1: another token may be a good one, so this is no 403.
+        AdminError::NoToken | AdminError::WrongToken => StatusCode::UNAUTHORIZED,
+        AdminError::NoTokens(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+fn status_of_operation(error: &OperationError) -> StatusCode {
+    match error {
+        OperationError::UnknownModel { .. } => StatusCode::NOT_FOUND,
+        OperationError::Invalid(_) | OperationError::Load { .. } => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        OperationError::OutsideRoot { .. } => StatusCode::FORBIDDEN,
+        OperationError::ModelExists { .. }
+        | OperationError::Busy { .. }
+        | OperationError::NoCanary { .. }
+        | OperationError::HasCanary { .. }
+        | OperationError::NoPrevious { .. }
+        | OperationError::Changed { .. } => StatusCode::CONFLICT,
+        OperationError::Memory { .. } | OperationError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// What a refused client is asked to send (RFC 6750, section 3).
+pub fn challenge(error: &HttpError) -> Option<&'static str> {
+    match error {
+        HttpError::Admin(AdminError::NoToken) => Some("Bearer realm=\"forge\""),
+        HttpError::Admin(AdminError::WrongToken) => {
+            Some("Bearer realm=\"forge\", error=\"invalid_token\"")
+        }
+        _ => None,
     }
 }
 

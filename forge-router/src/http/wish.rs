@@ -13,10 +13,7 @@ const ROUTE: HeaderName = HeaderName::from_static("x-forge-route");
 pub const VERSION: HeaderName = HeaderName::from_static("x-forge-version");
 
 /// Reads the wish of a request; `sticky_header` is the model's setting.
-pub fn of<'a>(
-    headers: &'a HeaderMap,
-    sticky_header: Option<&str>,
-) -> Result<Wish<'a>, HttpError> {
+pub fn of<'a>(headers: &'a HeaderMap, sticky_header: Option<&str>) -> Result<Wish<'a>, HttpError> {
     let named = match headers.get(ROUTE).map(HeaderValue::as_bytes) {
         None => None,
         Some(b"canary") => Some(Named::Canary),
@@ -34,9 +31,12 @@ mod tests {
     #[test]
     fn a_request_names_a_role_or_its_client() {
         let headers = |pairs: &[(&'static str, &'static str)]| -> HeaderMap {
-            pairs.iter().map(|(name, value)| {
-                (HeaderName::from_static(name), HeaderValue::from_static(value))
-            }).collect()
+            pairs
+                .iter()
+                .map(|(name, value)| {
+                    (HeaderName::from_static(name), HeaderValue::from_static(value))
+                })
+                .collect()
         };
         let user = headers(&[("x-user", "ann")]);
         assert_eq!(of(&user, None).unwrap(), Wish::default());

@@ -75,6 +75,14 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Checks that nothing but whitespace follows the object that is the body.
+    pub(super) fn end(&mut self) -> Result<(), DecodeError> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.malformed("nothing may follow the object")),
+        }
+    }
+
     /// Reads the key of a member and its colon.
     pub(super) fn key(&mut self) -> Result<Text<'a>, DecodeError> {
         if self.peek() != Some(b'"') {

@@ -11,6 +11,11 @@ use super::tensor::Label;
 use super::value::{read_value, take_null};
 use crate::tensor::{ArgumentKind, Dtype, MAX_TENSORS, Shape, Value};
 
+const START: Start = Start {
+    expected: "an object such as {\"input\": [1.0, 2.0]}",
+    malformed: "expected an object such as {\"input\": [1.0, 2.0]}",
+};
+
 /// What a body is decoded with.
 pub struct DecodeOptions<'a> {
     pub limits: Limits,
@@ -109,7 +114,7 @@ impl Default for Limits {
 /// cannot hold, which is known only once the dtype is.
 pub fn decode(body: &[u8], mut options: DecodeOptions<'_>) -> Result<Decoded, DecodeError> {
     let mut cursor = Cursor::new(body);
-    check_start(&mut cursor)?;
+    check_start(&mut cursor, START)?;
     let mut single = Field::new(None);
     let mut named = None;
     cursor.members(|cursor, key| {
@@ -129,9 +134,7 @@ pub fn decode(body: &[u8], mut options: DecodeOptions<'_>) -> Result<Decoded, De
             skip_value(cursor, options.limits.max_depth)
         }
     })?;
-    if cursor.peek().is_some() {
-        return Err(cursor.malformed("nothing may follow the object"));
-    }
+    cursor.end()?;
     let Some(inputs) = named else {
         let tensor = single.finish(body, &mut options)?.ok_or_else(missing_input)?;
         let inputs = vec![(None, DecodedInput::Tensor(tensor))];
@@ -149,8 +152,15 @@ pub fn decode(body: &[u8], mut options: DecodeOptions<'_>) -> Result<Decoded, De
     Ok(Decoded { inputs, form: Form::Named })
 }
 
+/// The object that a body is to be, in the words of two messages.
+#[derive(Clone, Copy)]
+pub(super) struct Start {
+    pub(super) expected: &'static str,
+    pub(super) malformed: &'static str,
+}
+
 /// Checks that an object begins the body, to say what is wrong in the usual other cases.
-fn check_start(cursor: &mut Cursor<'_>) -> Result<(), DecodeError> {
+pub(super) fn check_start(cursor: &mut Cursor<'_>, start: Start) -> Result<(), DecodeError> {
     const MARKS: [&[u8]; 3] = [b"\xEF\xBB\xBF", b"\xFE\xFF", b"\xFF\xFE"];
     if MARKS.iter().any(|mark| cursor.body.starts_with(mark)) {
         return Err(cursor.malformed("a byte order mark: send UTF-8 without one"));
@@ -161,15 +171,10 @@ fn check_start(cursor: &mut Cursor<'_>) -> Result<(), DecodeError> {
         Some(b'{') => Ok(()),
         Some(byte) => Err(match kind_of(byte) {
             Some(found) => {
-                let expected = "an object such as {\"input\": [1.0, 2.0]}";
-                DecodeError::WrongType {
-                    at: cursor.at,
-                    place: "the body".to_owned(),
-                    found,
-                    expected,
-                }
+                let (at, place) = (cursor.at, "the body".to_owned());
+                DecodeError::WrongType { at, place, found, expected: start.expected }
             }
-            None => cursor.malformed("expected an object such as {\"input\": [1.0, 2.0]}"),
+            None => cursor.malformed(start.malformed),
         }),
     }
 }

@@ -40,6 +40,9 @@ pub enum DecodeError {
     MissingInput(String),
     #[error("the key {key} stands twice in one object (byte {at})")]
     Duplicate { at: usize, key: String },
+    /// A key that would be ours if it were spelt otherwise.
+    #[error("the key {key} is unknown, known are {known} (byte {at})")]
+    UnknownKey { at: usize, key: String, known: &'static str },
     /// Keys of ours that contradict each other.
     #[error("{0}")]
     Conflict(&'static str),

@@ -5,6 +5,7 @@
 //!        ├────────────► value (arguments that are no tensors) · reshape (data + shape)
 //!        └────────────► skip (values of unknown keys)
 //! response ─► structure ─► encode ─► text
+//! reload (the body of a reload)
 //! ```
 //!
 //! Decoding is one pass without an intermediate value: numbers go straight into the little-endian
@@ -30,6 +31,7 @@ mod field;
 mod nest;
 mod number;
 mod powers;
+mod reload;
 mod reshape;
 mod response;
 mod skip;
@@ -46,6 +48,7 @@ pub use decode::{
 };
 pub use encode::{expected_text, write_tensor};
 pub use error::DecodeError;
+pub use reload::{ReloadBody, decode_reload};
 pub use response::{ResponseHead, write_response};
 pub use structure::write_structure;
 pub use text::write_string;

@@ -78,8 +78,12 @@ impl Board {
             is_leaving: false,
         });
         let (progress, receiver) = watch::channel(Progress::default());
-        let of_version =
-            OfVersion { rows: BTreeMap::new(), progress, trouble: BTreeMap::new(), last_cause: None };
+        let of_version = OfVersion {
+            rows: BTreeMap::new(),
+            progress,
+            trouble: BTreeMap::new(),
+            last_cause: None,
+        };
         entry.versions.insert(version, of_version);
         entry.publish();
         receiver
@@ -245,9 +249,9 @@ impl Entry {
             Some(of) if of.ready() > 0 && of.trouble.is_empty() => ModelState::Ready,
             _ => ModelState::Degraded,
         };
-        let cause = shown.filter(|_| state == ModelState::Degraded).and_then(|of| {
-            of.trouble().or_else(|| of.last_cause.clone())
-        });
+        let cause = shown
+            .filter(|_| state == ModelState::Degraded)
+            .and_then(|of| of.trouble().or_else(|| of.last_cause.clone()));
         let workers = shown.map(|of| of.rows.values().map(|row| row.state.name()).collect());
         ModelStatus { state, cause, workers: workers.unwrap_or_default() }
     }

@@ -63,8 +63,7 @@ impl Fleet {
     pub async fn ready(&self) -> Result<(), String> {
         let wanted = self.size();
         let mut progress = self.progress.clone();
-        let is_known =
-            |progress: &Progress| progress.failed.is_some() || progress.ready >= wanted;
+        let is_known = |progress: &Progress| progress.failed.is_some() || progress.ready >= wanted;
         match progress.wait_for(is_known).await {
             Ok(progress) => progress.failed.clone().map_or(Ok(()), Err),
             Err(_) => Err("its workers were retired".to_owned()),

@@ -14,8 +14,8 @@ use super::output::Origin;
 use super::plan::WorkerPlan;
 use super::process::{Ended, Process};
 use super::recycling;
-use super::{Stop, stopped};
 use super::warm_up::warm_up;
+use super::{Stop, stopped};
 use crate::dispatch::{self, Ending, Suspicion, WorkerLink};
 use crate::model::Version;
 use crate::operator::EventKind;
@@ -47,8 +47,12 @@ pub enum Incarnation {
 /// What happens to a process meanwhile.
 #[derive(Debug)]
 pub enum News {
-    Spawned { pid: u32 },
-    Attached { region_bytes: u64 },
+    Spawned {
+        pid: u32,
+    },
+    Attached {
+        region_bytes: u64,
+    },
     Ready,
     /// A client's batch was answered, the first one.
     Answered,
@@ -304,8 +308,7 @@ struct Death {
 
 impl Death {
     fn of_process(ended: &Ended) -> Self {
-        let suspicion =
-            if ended.is_fault() { Suspicion::OnRequest } else { Suspicion::OnNobody };
+        let suspicion = if ended.is_fault() { Suspicion::OnRequest } else { Suspicion::OnNobody };
         Self { cause: ended.cause(), suspicion }
     }
 

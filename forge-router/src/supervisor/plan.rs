@@ -9,7 +9,9 @@ use tokio::sync::Semaphore;
 
 use super::board::Key;
 use crate::checkpoint::Checkpoint;
-use crate::config::{ModelConfig, WorkerConfig, frame_bytes, least_response_payload, request_payload};
+use crate::config::{
+    ModelConfig, WorkerConfig, frame_bytes, least_response_payload, request_payload,
+};
 use crate::metrics::Metrics;
 use crate::model::{BatchKind, Interface, Model, Version, VersionId, VersionSettings};
 use crate::operator::{EventKind, Events};

@@ -83,8 +83,7 @@ mod tests {
     #[test]
     fn pauses_double_up_to_the_longest() {
         let (mut restarts, now) = (Restarts::new(100, WINDOW), Instant::now());
-        let pauses: Vec<u128> =
-            (0..9).map(|_| ms(restarts.after_death(now, false, 1.0))).collect();
+        let pauses: Vec<u128> = (0..9).map(|_| ms(restarts.after_death(now, false, 1.0))).collect();
         assert_eq!(pauses, [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]);
         assert_eq!(ms(Restarts::new(100, WINDOW).after_death(now, false, 0.0)), 50);
     }

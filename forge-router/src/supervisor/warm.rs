@@ -28,11 +28,7 @@ pub async fn warm(link: &WorkerLink, kinds: &[BatchKind]) -> Result<u8, RequestE
     }
 }
 
-async fn warm_with(
-    number: u8,
-    link: &WorkerLink,
-    kinds: &[BatchKind],
-) -> Result<(), RequestError> {
+async fn warm_with(number: u8, link: &WorkerLink, kinds: &[BatchKind]) -> Result<(), RequestError> {
     for kind in kinds {
         run(number, link, &kind.row, kind.rows).await?;
     }

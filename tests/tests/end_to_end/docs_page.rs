@@ -51,7 +51,8 @@ fn every_model_is_shown_and_the_page_loads_nothing_from_elsewhere() {
     // Zero-width spaces tell the browser where long paths may wrap.
     let shown: Vec<String> = shown.iter().map(|path| path.replace('\u{200b}', "")).collect();
     let expected = ["dummy", "image-classifier", "sentiment", "text-embedder"];
-    assert_eq!(shown, expected.map(|model| format!("/v1/{model}/predict")));
+    let expected = expected.map(|model| format!("/v1/{model}/predict"));
+    assert_eq!(shown, [&expected[..], &["/v1/{model}/reload".to_owned()]].concat());
     assert_self_contained(&browser, &forge);
 }
 

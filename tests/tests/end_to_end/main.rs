@@ -34,5 +34,6 @@ mod several_threads;
 mod shipped_configs;
 mod shutdown;
 mod slow_clients;
+mod who_may_reload;
 mod without_batching;
 mod worker_processes;

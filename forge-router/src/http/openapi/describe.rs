@@ -1,8 +1,11 @@
-//! Fills a [`ModelDocument`] from a model: the only file here that knows models.
+//! Fills a [`ModelDocument`] from a model: the only file here that knows models and settings.
+
+use std::net::SocketAddr;
 
 use super::document::{
-    Batching, InputDocument, InputKind, ModelDocument, OutputDocument, TensorDocument,
+    Batching, Changes, InputDocument, InputKind, ModelDocument, OutputDocument, TensorDocument,
 };
+use crate::config::Admin;
 use crate::model::{Example, Input, Model, Version};
 use crate::tensor::{ArgumentKind, Structure, TensorMeta};
 
@@ -25,6 +28,15 @@ pub fn describe(model: &Model) -> ModelDocument {
         batching,
         max_queue_depth: config.max_queue_depth.get(),
         request_timeout_s: config.request_timeout.as_secs_f64(),
+    }
+}
+
+/// Who may change a server that is bound to `address`.
+pub fn changes(admin: &Admin, address: SocketAddr) -> Changes {
+    match admin {
+        Admin::Loopback if address.ip().is_loopback() => Changes::Local,
+        Admin::Token { .. } => Changes::WithToken,
+        Admin::Loopback | Admin::Off => Changes::Nobody,
     }
 }
 

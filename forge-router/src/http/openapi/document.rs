@@ -26,6 +26,15 @@ pub enum Batching {
     Off,
 }
 
+/// Who may change the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changes {
+    Nobody,
+    /// Processes of its machine.
+    Local,
+    WithToken,
+}
+
 /// One argument of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InputDocument {

@@ -4,7 +4,7 @@
 //! Model ─► describe ─► ModelDocument ─► paths ─► schema, example ─► JSON
 //! ```
 //!
-//! Only `describe.rs` knows models; the rest turns plain values into JSON. The document is built
+//! Only `describe.rs` knows models and settings; the rest turns plain values into JSON. The document is built
 //! for each request, so it follows the models as they are loaded.
 
 mod components;
@@ -13,6 +13,7 @@ mod document;
 mod example;
 mod literal;
 mod paths;
+mod reload_path;
 mod schema;
 mod server_paths;
 
@@ -26,7 +27,9 @@ use super::reply::{self, Reply};
 
 /// `GET /openapi.json`
 pub fn show(app: &App) -> Reply {
-    let models: Vec<_> = app.registry.models().iter().map(|model| describe::describe(model)).collect();
-    let text = paths::document(&models).to_string();
+    let models = app.registry.models();
+    let models: Vec<_> = models.iter().map(|model| describe::describe(model)).collect();
+    let changes = describe::changes(&app.settings.admin, app.settings.address);
+    let text = paths::document(&models, changes).to_string();
     reply::fresh(reply::json(StatusCode::OK, text))
 }

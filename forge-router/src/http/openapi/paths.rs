@@ -2,20 +2,21 @@
 
 use serde_json::{Map, Value, json};
 
-use super::document::{Batching, InputKind, ModelDocument, TensorDocument};
-use super::{components, example, schema, server_paths};
+use super::document::{Batching, Changes, InputKind, ModelDocument, TensorDocument};
+use super::{components, example, reload_path, schema, server_paths};
 
 const INTRODUCTION: &str = "A model has an entry for its predictions, with what it takes and answers. \
     Every answer carries `X-Request-ID`: yours, where you sent one. \
     Errors are `{\"detail\": \"…\"}`.";
 
 /// The document of these models and of the server's other routes.
-pub fn document(models: &[ModelDocument]) -> Value {
+pub fn document(models: &[ModelDocument], changes: Changes) -> Value {
     let predictions = models
         .iter()
         .map(|model| (format!("/v1/{}/predict", model.name), json!({"post": predict(model)})));
     let names: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
-    let paths: Map<String, Value> = predictions.chain(server_paths::paths(&names)).collect();
+    let paths: Map<String, Value> =
+        predictions.chain(server_paths::paths(&names, changes)).collect();
     let tags: Vec<Value> = models
         .iter()
         .map(|model| json!({"name": model.name, "description": model.state}))
@@ -23,6 +24,10 @@ pub fn document(models: &[ModelDocument]) -> Value {
             json!({"name": server_paths::TAG, "description": "What is served, probes, metrics"}),
         ])
         .collect();
+    let mut components = components::components();
+    if let Some(schemes) = reload_path::security_schemes(changes) {
+        components["securitySchemes"] = schemes;
+    }
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -34,7 +39,7 @@ pub fn document(models: &[ModelDocument]) -> Value {
         "servers": [{"url": "."}],
         "tags": tags,
         "paths": paths,
-        "components": components::components()
+        "components": components
     })
 }
 

@@ -2,13 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-use super::components;
+use super::document::Changes;
+use super::{components, reload_path};
 
 /// With spaces, so that no model can have this name.
 pub const TAG: &str = "the server";
 
 /// The routes beside predictions; `models` are the names there are.
-pub fn paths(models: &[&str]) -> impl Iterator<Item = (String, Value)> {
+pub fn paths(models: &[&str], changes: Changes) -> Map<String, Value> {
     let of_model = json!([{
         "name": "model", "in": "path", "required": true,
         "schema": {"type": "string", "enum": models}
@@ -39,7 +40,7 @@ pub fn paths(models: &[&str]) -> impl Iterator<Item = (String, Value)> {
     .map(|(path, id, summary, content, refusals)| {
         (path.to_owned(), get(id, summary, &content, refusals))
     })
-    .collect::<Vec<_>>();
+    .collect::<Map<_, _>>();
     // Without a model there is nothing that the parameter could be.
     if !models.is_empty() {
         for (path, id, summary, content, refusals) in [
@@ -54,10 +55,11 @@ pub fn paths(models: &[&str]) -> impl Iterator<Item = (String, Value)> {
         ] {
             let mut entry = get(id, summary, &content, refusals);
             entry["get"]["parameters"] = of_model.clone();
-            paths.push((path.to_owned(), entry));
+            paths.insert(path.to_owned(), entry);
         }
+        reload_path::add(&mut paths, &of_model, changes);
     }
-    paths.into_iter()
+    paths
 }
 
 fn get(id: &str, summary: &str, content: &Value, refusals: &[u16]) -> Value {

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::document::{
-    Batching, InputDocument, InputKind, ModelDocument, OutputDocument, TensorDocument,
+    Batching, Changes, InputDocument, InputKind, ModelDocument, OutputDocument, TensorDocument,
 };
 use super::{example, paths, schema};
 use crate::tensor::Dtype;
@@ -45,7 +45,7 @@ fn model(inputs: Vec<InputDocument>) -> ModelDocument {
 }
 
 fn request_content(model: ModelDocument) -> Value {
-    let document = paths::document(&[model]);
+    let document = paths::document(&[model], Changes::Local);
     document["paths"]["/v1/m/predict"]["post"]["requestBody"]["content"]["application/json"].clone()
 }
 
@@ -209,7 +209,7 @@ fn a_model_that_is_loading_has_an_entry_without_an_example() {
     let loading = ModelDocument { state: "loading", inputs: None, ..model(vec![]) };
     let content = request_content(loading.clone());
     assert_eq!(content.get("example"), None);
-    let document = paths::document(&[loading]);
+    let document = paths::document(&[loading], Changes::Local);
     let entry = &document["paths"]["/v1/m/predict"]["post"];
     assert_eq!(entry["summary"], "Predict with m (loading)");
     assert!(entry["description"].as_str().unwrap().contains("before it is loaded"));
@@ -218,7 +218,7 @@ fn a_model_that_is_loading_has_an_entry_without_an_example() {
 #[test]
 fn the_description_says_how_to_declare_and_how_requests_are_batched() {
     let description = |model| {
-        let document = paths::document(&[model]);
+        let document = paths::document(&[model], Changes::Local);
         let entry = &document["paths"]["/v1/m/predict"]["post"];
         entry["description"].as_str().unwrap().to_owned()
     };
@@ -239,13 +239,31 @@ fn the_description_says_how_to_declare_and_how_requests_are_batched() {
     assert!(alone.contains("batching = false"), "{alone}");
 }
 
+#[test]
+fn the_reload_is_shown_to_those_who_may_use_it() {
+    for (changes, is_shown, has_token) in [
+        (Changes::Local, true, false),
+        (Changes::WithToken, true, true),
+        (Changes::Nobody, false, false),
+    ] {
+        let document = paths::document(&[model(vec![])], changes);
+        let reload = document["paths"].get("/v1/{model}/reload");
+        assert_eq!(reload.is_some(), is_shown, "{changes:?}");
+        let security = reload.and_then(|it| it["post"].get("security"));
+        assert_eq!(security.is_some(), has_token, "{changes:?}");
+        let schemes = document["components"].get("securitySchemes");
+        assert_eq!(schemes.is_some(), has_token, "{changes:?}");
+    }
+}
+
 /// Every reference leads somewhere, and no two operations share an id.
 #[test]
 fn the_document_holds_together() {
     let models =
         [model(vec![undeclared("x")]), ModelDocument { name: "n".into(), ..model(vec![]) }];
-    for models in [&models[..], &[]] {
-        let document = paths::document(models);
+    let both = [Changes::Local, Changes::WithToken, Changes::Nobody].map(|it| (&models[..], it));
+    for (models, changes) in both.into_iter().chain([(&[][..], Changes::Local)]) {
+        let document = paths::document(models, changes);
         let mut ids = Vec::new();
         visit(&document, &mut |key, value| match key {
             "$ref" => {

@@ -136,7 +136,8 @@ fn start_canary(managed: &Managed, fleet: &Arc<Fleet>, share: Share) {
         fleets.forget(fleet);
         fleets.canary = Some((Arc::clone(fleet), share));
     });
-    let text = format!("{} answers {share} of the requests", fleet.plan.checkpoint.path().display());
+    let text =
+        format!("{} answers {share} of the requests", fleet.plan.checkpoint.path().display());
     fleet.plan.tell(EventKind::CanaryStarted, None, text);
 }
 
