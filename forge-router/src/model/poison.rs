@@ -56,9 +56,14 @@ impl Blamed {
         self.count.store(blamed.len(), Ordering::Relaxed);
     }
 
+    /// Whether nothing is refused, at the cost of one load.
+    pub fn is_empty(&self) -> bool {
+        self.count.load(Ordering::Relaxed) == 0
+    }
+
     /// Why these inputs are refused, if they are.
     pub fn cause(&self, inputs: &Inputs, now: Instant) -> Option<String> {
-        if self.count.load(Ordering::Relaxed) == 0 {
+        if self.is_empty() {
             return None;
         }
         let fingerprint = fingerprint(inputs);

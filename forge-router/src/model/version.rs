@@ -11,6 +11,7 @@
 
 mod facts;
 mod state;
+mod windows;
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
@@ -243,6 +244,7 @@ impl Version {
             let mut state = self.state();
             let Some(freest) = state.freest() else { return };
             let Some(batch) = self.next_batch(&mut state, now) else { return };
+            let Some(batch) = self.without_blamed(batch, now) else { continue };
             state.workers[freest].credits -= 1;
             let link = Arc::clone(&state.workers[freest].link);
             drop(state);
@@ -276,27 +278,6 @@ impl Version {
         self.window.notify_one();
     }
 
-    /// Pumps whenever a window passes; ends once the version is closed and empty.
-    pub async fn watch_windows(self: Arc<Self>) {
-        while !self.admission.is_drained() {
-            let next = self.state().queue.next_ripe();
-            match next {
-                None => self.window.notified().await,
-                Some(ripe) => {
-                    let ripe = tokio::time::Instant::from_std(ripe);
-                    tokio::select! {
-                        () = tokio::time::sleep_until(ripe) => self.pump(),
-                        () = self.window.notified() => {}
-                    }
-                    if self.state().freest().is_none() {
-                        // Ripe, but no worker is free: the next completion pumps.
-                        self.window.notified().await;
-                    }
-                }
-            }
-        }
-    }
-
     /// The next batch: one that runs again, else one that is cut from the queue.
     fn next_batch(&self, state: &mut State, now: Instant) -> Option<Batch<Pending>> {
         if let Some(batch) = state.next_again(now) {
@@ -312,6 +293,23 @@ impl Version {
             self.metrics.waited(now.saturating_duration_since(entry.timing.arrived));
         }
         Some(batch)
+    }
+
+    /// The batch without the requests that have been blamed since they were admitted.
+    fn without_blamed(&self, batch: Batch<Pending>, now: Instant) -> Option<Batch<Pending>> {
+        if self.blamed.is_empty() {
+            return Some(batch);
+        }
+        let Batch { group, entries, .. } = batch;
+        let mut kept = Vec::with_capacity(entries.len());
+        for entry in entries {
+            match self.blamed.cause(&entry.item.inputs, now) {
+                None => kept.push(entry),
+                Some(cause) => answer(entry.item, Err(RequestError::Blamed(cause))),
+            }
+        }
+        let rows = kept.iter().map(|entry| entry.rows).sum();
+        (rows > 0).then_some(Batch { group, rows, entries: kept })
     }
 
     pub(super) fn not_ready(&self, state: &str) -> RequestError {

@@ -17,8 +17,8 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use forge_ipc::{
-    ControlError, FromWorker, Geometry, GeometryError, LoadModel, PROTOCOL, Probe, RegionError,
-    Rehearsal, RouterEnd, Signature, TensorMeta, ToWorker,
+    ControlError, FromWorker, Geometry, GeometryError, LoadModel, PROTOCOL, PeerFds, Probe,
+    RegionError, Rehearsal, RouterEnd, Signature, TensorMeta, ToWorker,
 };
 
 use tracing::info;
@@ -60,6 +60,9 @@ pub enum HandshakeError {
     Protocol { theirs: u32 },
     #[error("the worker sent {got} where {expected} was due")]
     OutOfTurn { got: &'static str, expected: &'static str },
+    /// The server ends, or has a bug.
+    #[error("its rings were not made: the server ends")]
+    Interrupted,
     #[error("its rings cannot be made: {0}")]
     Geometry(#[from] GeometryError),
     #[error("its rings cannot be made: {0}")]
@@ -82,7 +85,7 @@ pub async fn handshake(control: &Control, plan: &WorkerPlan) -> Result<Attached,
     };
     let (request, response) = plan.version.payloads(&interface);
     let geometry = Geometry::new(FRAMES_PER_WORKER, request, response.max(probed))?;
-    let link = attach(control, geometry, config.batching).await?;
+    let link = attach(control, geometry, plan).await?;
     Ok(Attached { link, interface })
 }
 
@@ -201,19 +204,34 @@ fn check_rows(outputs: &[TensorMeta], rows: u64) -> Result<(), HandshakeError> {
 async fn attach(
     control: &Control,
     geometry: Geometry,
-    batching: bool,
+    plan: &WorkerPlan,
 ) -> Result<Arc<WorkerLink>, HandshakeError> {
-    let needed = geometry.request_region_bytes() + geometry.response_region_bytes();
-    // Allocating more than there is would call the kernel's OOM killer, which takes bystanders.
-    if let Some(available) = system::memory::available().filter(|available| needed > *available) {
-        return Err(HandshakeError::Memory { needed, available });
-    }
-    let (end, fds) = RouterEnd::create(geometry)?;
+    let (end, fds) = create_regions(geometry, plan).await?;
     control.send(&ToWorker::Attach(geometry), &fds.borrow())?;
     match receive(control).await? {
-        FromWorker::Attached => Ok(Arc::new(WorkerLink::new(end, batching))),
+        FromWorker::Attached => Ok(Arc::new(WorkerLink::new(end, plan.config().batching))),
         other => Err(out_of_turn(&other, "Attached")),
     }
+}
+
+/// Beside the event loop, because the kernel clears every page; and one after the other, so that no
+/// two workers count on the same memory.
+async fn create_regions(
+    geometry: Geometry,
+    plan: &WorkerPlan,
+) -> Result<(RouterEnd, PeerFds), HandshakeError> {
+    let turn = Arc::clone(&plan.version.turns.regions).lock_owned().await;
+    let create = move || {
+        let _turn = turn;
+        let needed = geometry.request_region_bytes() + geometry.response_region_bytes();
+        // Allocating more than there is would call the kernel's OOM killer, which takes bystanders.
+        let available = system::memory::available();
+        if let Some(available) = available.filter(|available| needed > *available) {
+            return Err(HandshakeError::Memory { needed, available });
+        }
+        Ok(RouterEnd::create(geometry)?)
+    };
+    tokio::task::spawn_blocking(create).await.unwrap_or(Err(HandshakeError::Interrupted))
 }
 
 async fn receive(control: &Control) -> Result<FromWorker, HandshakeError> {

@@ -82,7 +82,7 @@ pub async fn live(
         match turn {
             Turn::Urgent => None,
             // The semaphore is never closed.
-            Turn::Waits => plan.version.loads.acquire().await.ok(),
+            Turn::Waits => plan.version.turns.loads.acquire().await.ok(),
         }
     };
     let loading = tokio::select! {
@@ -110,6 +110,11 @@ pub async fn live(
         Ok(Attached { link, interface }) => (link, plan.version.make_version(&interface)),
         Err(cause) => return Incarnation::NeverReady { cause },
     };
+    // What it has loaded are the bytes of the version only if they are that still.
+    if let Err(changed) = plan.version.verify().await {
+        process.kill().await;
+        return Incarnation::NeverReady { cause: changed.to_string() };
+    }
     tell(News::Attached { region_bytes: link.region_bytes() });
     let worker = Worker { plan, started, process, control, link, version };
     worker.serve(loading, tell, stop).await
@@ -278,7 +283,7 @@ impl Worker<'_> {
 
     /// What the worker had completed is still an answer; the rest runs again where it may. `true`
     /// where a request was found to be the cause.
-    fn salvage(&self, death: &Death) -> bool {
+    fn salvage(self, death: &Death) -> bool {
         let replays = self.plan.config().retry_on_crash;
         let Death { cause, suspicion } = death;
         let salvage = dispatch::salvage(&self.version, &self.link, *suspicion, replays, cause);
@@ -289,6 +294,8 @@ impl Worker<'_> {
             let text = format!("a request alone ended its worker: {cause}");
             self.plan.version.tell(EventKind::RequestBlamed, Some(self.plan.index), text);
         }
+        // The last to let go of the regions frees their pages, which takes the kernel milliseconds.
+        tokio::task::spawn_blocking(move || drop(self.link));
         salvage.has_blamed
     }
 }

@@ -115,7 +115,7 @@ impl Place {
             Incarnation::NeverReady { cause } => (cause, false),
             Incarnation::Died { cause, has_served } => (cause, has_served),
         };
-        if let Err(changed) = self.verify().await {
+        if let Err(changed) = self.plan.version.verify().await {
             self.cannot_restart(&changed).await;
             return None;
         }
@@ -131,13 +131,6 @@ impl Place {
         self.board.note(key, row, |row| row.restarts += 1);
         let turn = if has_served { Turn::Urgent } else { Turn::Waits };
         Some(Tenant::start(&self.plan, &self.board, row, turn))
-    }
-
-    /// Whether another process would read what the first one read.
-    async fn verify(&self) -> Result<(), Changed> {
-        let checkpoint = self.plan.version.checkpoint.clone();
-        // One that panics has found nothing; the worker will tell what is wrong with the file.
-        tokio::task::spawn_blocking(move || checkpoint.verify()).await.unwrap_or(Ok(()))
     }
 
     /// Another process would serve another model: the place stays empty until a swap.

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 use super::board::Key;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Changed, Checkpoint};
 use crate::config::{
     ModelConfig, WorkerConfig, frame_bytes, least_response_payload, request_payload,
 };
@@ -28,8 +28,7 @@ pub struct VersionPlan {
     pub binary: PathBuf,
     pub metrics: Metrics,
     pub events: Events,
-    /// Held by each worker while it loads and warms.
-    pub loads: Arc<Semaphore>,
+    pub turns: Turns,
     /// What the version before this one ran most.
     pub served: Vec<BatchKind>,
     /// When its file had been opened.
@@ -37,6 +36,15 @@ pub struct VersionPlan {
     /// Made when the first worker has loaded the model.
     version: OnceLock<Arc<Version>>,
     told_state: AtomicBool,
+}
+
+/// What workers of all versions wait for.
+#[derive(Clone, Debug)]
+pub struct Turns {
+    /// Held by each worker while it loads and warms.
+    pub loads: Arc<Semaphore>,
+    /// Held while regions are made.
+    pub regions: Arc<Mutex<()>>,
 }
 
 /// What a version is made of; see [`VersionPlan`].
@@ -63,7 +71,7 @@ impl VersionPlan {
         binary: PathBuf,
         metrics: Metrics,
         events: Events,
-        loads: Arc<Semaphore>,
+        turns: Turns,
     ) -> Arc<Self> {
         let Ingredients { model, id, config, checkpoint, served } = ingredients;
         Arc::new(Self {
@@ -74,7 +82,7 @@ impl VersionPlan {
             binary,
             metrics,
             events,
-            loads,
+            turns,
             served,
             since: Instant::now(),
             version: OnceLock::new(),
@@ -85,6 +93,13 @@ impl VersionPlan {
     /// The version, once a worker has loaded its model.
     pub fn version(&self) -> Option<&Arc<Version>> {
         self.version.get()
+    }
+
+    /// Whether a process that reads the file now reads the bytes of the version.
+    pub async fn verify(&self) -> Result<(), Changed> {
+        let checkpoint = self.checkpoint.clone();
+        // One that panics has found nothing; the worker will tell what is wrong with the file.
+        tokio::task::spawn_blocking(move || checkpoint.verify()).await.unwrap_or(Ok(()))
     }
 
     /// How the board knows it.
@@ -168,6 +183,16 @@ impl WorkerPlan {
             }
         }
         kinds
+    }
+
+    /// The batches that then run through its rings, on the thread that serves: what the version before
+    /// it ran most, where there is one. Its clients wait for the same CPUs meanwhile, so a full batch
+    /// is run only where they send such.
+    pub fn last_kinds(&self, row: Option<&[TensorMeta]>) -> Vec<BatchKind> {
+        let served = &self.version.served;
+        let is_wanted =
+            |kind: &BatchKind| served.is_empty() || kind.rows == 1 || served.contains(kind);
+        self.kinds(row).into_iter().filter(is_wanted).collect()
     }
 
     /// So many of these rows; without batching the request itself.

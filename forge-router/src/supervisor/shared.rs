@@ -10,6 +10,7 @@ use tokio::sync::{OwnedMutexGuard, Semaphore, watch};
 use super::board::Board;
 use super::fleet::Fleet;
 use super::memory::Expected;
+use super::plan::Turns;
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::config::{Machine, ModelConfig};
 use crate::metrics::Metrics;
@@ -26,7 +27,7 @@ pub struct Shared {
     pub machine: Machine,
     /// Where files named to the running server must lie.
     pub model_root: PathBuf,
-    pub loads: Arc<Semaphore>,
+    pub turns: Turns,
     pub board: Arc<Board>,
     /// Memory that workers on their way are expected to take.
     pub expected: Arc<Expected>,
@@ -91,7 +92,10 @@ impl Shared {
             binary,
             machine,
             model_root,
-            loads: Arc::new(Semaphore::new(parallel_loads)),
+            turns: Turns {
+                loads: Arc::new(Semaphore::new(parallel_loads)),
+                regions: Arc::default(),
+            },
             board: Arc::default(),
             expected: Arc::default(),
             stopping,

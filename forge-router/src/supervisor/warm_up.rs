@@ -19,7 +19,7 @@ pub async fn warm_up(
     version: &Version,
 ) -> Result<(), String> {
     let interface = version.interface();
-    let kinds = plan.kinds(interface.smallest_row().as_deref());
+    let kinds = plan.last_kinds(interface.smallest_row().as_deref());
     if kinds.is_empty() {
         return Ok(());
     }

@@ -99,7 +99,7 @@ fn start_fleet(shared: &Shared, ingredients: Ingredients) -> Arc<Fleet> {
         shared.binary.clone(),
         shared.metrics.clone(),
         shared.events.clone(),
-        Arc::clone(&shared.loads),
+        shared.turns.clone(),
     );
     Fleet::start(plan, &shared.board)
 }
