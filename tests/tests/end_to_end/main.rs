@@ -36,3 +36,4 @@ mod shutdown;
 mod slow_clients;
 mod without_batching;
 mod worker_processes;
+mod worker_threads;
