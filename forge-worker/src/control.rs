@@ -11,7 +11,7 @@ use forge_ipc::{
 use crate::measure::Measure;
 use crate::rows_first::RowsFirst;
 use crate::sample::Sample;
-use crate::{Engine, EngineError, ModelFile, affinity, rehearse};
+use crate::{Engine, EngineError, ModelFile, affinity, loader, rehearse};
 
 /// Longest text of a failure in bytes, so that the message stays well under one packet.
 const LONGEST_FAILURE: usize = 16 * 1024;
@@ -39,36 +39,20 @@ pub(crate) fn prepare<E: Engine>(
         capability: about.capability,
     };
     control.send(&hello, &[])?;
-    let (mut engine, settings) = match control.receive()? {
-        Received { message: ToWorker::Load(settings), fds } => {
-            (load::<E>(&settings, fds)?, settings)
-        }
+    let (settings, file) = match control.receive()? {
+        Received { message: ToWorker::Load(settings), fds } => (settings, model_file(fds)?),
         Received { message: ToWorker::Retire, .. } => return Ok(None),
         _ => return Err(HandshakeError::OutOfTurn),
     };
-    control.send(&FromWorker::Loaded(engine.signature().clone()), &[])?;
-    let batching = settings.batching;
-    loop {
-        match control.receive()? {
-            Received { message: ToWorker::Rehearse(asked), .. } => {
-                let setting = rehearse::rehearse(&mut engine, &asked, settings.optimize)
-                    .map_err(|error| refusal(Stage::Rehearse, &error))?;
-                control.send(&FromWorker::Rehearsed { setting }, &[])?;
-            }
-            Received { message: ToWorker::Probe(asked), .. } => {
-                control.send(&probe(&mut engine, &asked, batching)?, &[])?;
-            }
-            Received { message: ToWorker::Attach(geometry), fds } => {
-                let ring = attach(geometry, fds)?;
-                control.send(&FromWorker::Attached, &[])?;
-                return Ok(Some(Prepared { engine, ring, batching }));
-            }
-            Received { message: ToWorker::Retire, .. } => return Ok(None),
-            Received { message: ToWorker::Load(_) | ToWorker::Settle, .. } => {
-                return Err(HandshakeError::OutOfTurn);
-            }
-        }
-    }
+    // The loader inherits the CPUs.
+    affinity::pin(&settings.cpus).map_err(|error| refusal(Stage::Load, &error))?;
+    E::set_up_thread(&settings).map_err(|error| refusal(Stage::Load, &error))?;
+    let tried = loader::run(|| load_and_try::<E>(control, &settings, file))
+        .map_err(|error| refusal(Stage::Load, &format!("no thread to load in: {error}")))??;
+    let Some(Tried { engine, geometry, fds }) = tried else { return Ok(None) };
+    let ring = attach(geometry, fds)?;
+    control.send(&FromWorker::Attached, &[])?;
+    Ok(Some(Prepared { engine, ring, batching: settings.batching }))
 }
 
 /// Why the rings were never attached.
@@ -85,12 +69,49 @@ pub(crate) enum HandshakeError {
     Control(#[from] ControlError),
 }
 
-fn load<E: Engine>(settings: &LoadModel, fds: Vec<OwnedFd>) -> Result<E, HandshakeError> {
-    let refused = |error: &dyn Display| refusal(Stage::Load, error);
-    let [file] =
-        <[OwnedFd; 1]>::try_from(fds).map_err(|fds| refused(&wrong_count(fds.len(), 1)))?;
-    affinity::pin(&settings.cpus).map_err(|error| refused(&error))?;
-    E::load(&ModelFile::new(file), settings).map_err(|error| refused(&error))
+fn model_file(fds: Vec<OwnedFd>) -> Result<ModelFile, HandshakeError> {
+    let [file] = <[OwnedFd; 1]>::try_from(fds)
+        .map_err(|fds| refusal(Stage::Load, &wrong_count(fds.len(), 1)))?;
+    Ok(ModelFile::new(file))
+}
+
+/// A model that ran in rehearsals and probes, and what the router sent for its rings.
+struct Tried<E> {
+    engine: E,
+    geometry: Geometry,
+    fds: Vec<OwnedFd>,
+}
+
+/// The part of the talk that takes time, on a thread that nobody waits for but this worker.
+fn load_and_try<E: Engine>(
+    control: &ControlSocket,
+    settings: &LoadModel,
+    file: ModelFile,
+) -> Result<Option<Tried<E>>, HandshakeError> {
+    let mut engine: E = E::set_up_thread(settings)
+        .and_then(|()| E::load(&file, settings))
+        .map_err(|error| refusal(Stage::Load, &error))?;
+    drop(file);
+    control.send(&FromWorker::Loaded(engine.signature().clone()), &[])?;
+    loop {
+        match control.receive()? {
+            Received { message: ToWorker::Rehearse(asked), .. } => {
+                let setting = rehearse::rehearse(&mut engine, &asked, settings.optimize)
+                    .map_err(|error| refusal(Stage::Rehearse, &error))?;
+                control.send(&FromWorker::Rehearsed { setting }, &[])?;
+            }
+            Received { message: ToWorker::Probe(asked), .. } => {
+                control.send(&probe(&mut engine, &asked, settings.batching)?, &[])?;
+            }
+            Received { message: ToWorker::Attach(geometry), fds } => {
+                return Ok(Some(Tried { engine, geometry, fds }));
+            }
+            Received { message: ToWorker::Retire, .. } => return Ok(None),
+            Received { message: ToWorker::Load(_) | ToWorker::Settle, .. } => {
+                return Err(HandshakeError::OutOfTurn);
+            }
+        }
+    }
 }
 
 /// Runs the model once on zeros; on ones where it does not take zeros, as a mask that hides everything.

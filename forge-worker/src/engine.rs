@@ -8,13 +8,24 @@ use std::path::PathBuf;
 
 use forge_ipc::{BatchView, FailureKind, FrameFull, LoadModel, OutputSink, Signature, TensorMeta};
 
-/// One loaded model, run by one thread.
-pub trait Engine: Sized {
+/// One loaded model, run by one thread at a time: one loads it and tries it out, another serves.
+pub trait Engine: Sized + Send {
     /// The library behind this engine. Asked before anything is loaded.
     fn describe() -> Description;
 
-    /// Loads the model of one file. The thread already has its affinity; the device and the number
-    /// of intra-op threads of `settings` are the engine's to apply.
+    /// Applies what a tensor library keeps for each thread, such as the number of intra-op threads,
+    /// and starts what outlives the thread that starts it. Called on the thread that serves and then
+    /// on the one that loads, so that such threads have the priority of the first. Both have
+    /// their affinity already.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Load`], as for [`Engine::load`].
+    fn set_up_thread(_settings: &LoadModel) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    /// Loads the model of one file onto the device of `settings`.
     ///
     /// # Errors
     ///
@@ -93,6 +104,10 @@ pub enum EngineError {
     /// Nobody: the device has no memory for a batch of this size.
     #[error("{0}")]
     OutOfMemory(String),
+    /// The device, or a model's code on it: all that this process had there is lost, and only
+    /// another process can go on.
+    #[error("{0}")]
+    DeviceLost(String),
     /// The model: what it returned cannot be cut into rows.
     #[error("{0}")]
     OutputShape(String),
@@ -112,7 +127,7 @@ impl EngineError {
             Self::OutOfMemory(_) => FailureKind::OutOfMemory,
             Self::OutputShape(_) => FailureKind::OutputShape,
             Self::OutputTooLarge(_) => FailureKind::OutputTooLarge,
-            Self::Load(_) | Self::Engine(_) => FailureKind::Engine,
+            Self::Load(_) | Self::DeviceLost(_) | Self::Engine(_) => FailureKind::Engine,
         }
     }
 }

@@ -3,11 +3,12 @@
 //! A worker is told everything over its control socket, which is its fd 0, and in this order: load
 //! this file, rehearse and probe these shapes, attach these regions. From then on batches come through the
 //! rings, and the socket carries nothing but the orders to settle after warming and to retire. Reading order: [`run()`] (the life
-//! of the process), `control` (the talk before the rings), `serve` (the loop), [`Engine`] (what a
+//! of the process), `control` (the talk before the rings), `loader` (the third thread), `serve` (the loop), [`Engine`] (what a
 //! tensor library has to offer).
 //!
-//! The process has two threads of its own. One does all of the above; the other waits for the
-//! router's death, so that not even a forward that never returns outlives it.
+//! The process has two threads of its own. One does all of the above, but for loading and trying
+//! the model, which a third does for it and then is gone; the other waits for the router's death, so
+//! that not even a forward that never returns outlives it.
 
 #![forbid(unsafe_code)]
 
@@ -16,6 +17,7 @@ mod buffer;
 mod collected;
 mod control;
 mod engine;
+mod loader;
 mod log;
 mod measure;
 mod parent_watch;
@@ -25,6 +27,7 @@ mod rows_first;
 mod run;
 mod sample;
 mod serve;
+mod warm;
 
 pub use collected::{Collected, Difference, difference};
 pub use engine::{Description, Engine, EngineError, ModelFile};

@@ -9,8 +9,10 @@ use nix::sys::signal::{SigSet, Signal};
 
 use crate::log::say;
 
-/// Above the router's 0 and far below the 1000 of processes that ask to die first.
-const OOM_SCORE_ADJUSTMENT: &str = "500";
+/// Added to what the router has, which hands its own on: far above it, and from its usual 0 far below
+/// the 1000 of processes that ask to die first.
+const OOM_SCORE_ADJUSTMENT: i32 = 500;
+const HIGHEST_OOM_SCORE_ADJUSTMENT: i32 = 1000;
 
 /// Whether fd 0 is a socket of the kind the router hands to its workers.
 pub(crate) fn started_by_router() -> bool {
@@ -28,8 +30,21 @@ pub(crate) fn block_signals() -> io::Result<()> {
 
 /// When memory runs out the kernel is to end a worker, which can be started again, not the router.
 pub(crate) fn volunteer_for_oom_killer() {
-    if let Err(error) = fs::write("/proc/self/oom_score_adj", OOM_SCORE_ADJUSTMENT) {
-        say(format_args!("cannot raise oom_score_adj to {OOM_SCORE_ADJUSTMENT}: {error}"));
+    const FILE: &str = "/proc/self/oom_score_adj";
+    let raise = || {
+        let own: i32 = fs::read_to_string(FILE)?.trim().parse().map_err(io::Error::other)?;
+        let raised = (own + OOM_SCORE_ADJUSTMENT).min(HIGHEST_OOM_SCORE_ADJUSTMENT);
+        fs::write(FILE, raised.to_string())
+    };
+    if let Err(error) = raise() {
+        say(format_args!("cannot raise {FILE}: {error}"));
+    }
+}
+
+/// The thread that loads a model is gone when this process serves; what it freed is to be used again.
+pub(crate) fn share_one_heap() {
+    if !forge_ipc::share_one_heap() {
+        say("the C library does not let threads share a heap; loading may cost memory");
     }
 }
 

@@ -1,10 +1,11 @@
-//! Runs on made-up inputs before anything is served: the fastest setting, and whether the rows of a
-//! batch are apart.
+//! Runs on made-up inputs before anything is served: whether the rows of a batch are apart, the
+//! fastest setting, and then until times are steady.
 
-use forge_ipc::{Arguments, BatchView, Rehearsal, TensorMeta};
+use forge_ipc::{Rehearsal, TensorMeta};
 
 use crate::collected::{Collected, Difference, difference};
 use crate::sample::Sample;
+use crate::warm::warm;
 use crate::{Engine, EngineError};
 
 const ESCAPES: &str = "Set batching = false to run each request alone, or check_batching = false \
@@ -31,6 +32,7 @@ pub(crate) fn rehearse<E: Engine>(
         true => engine.optimize(&asked.batches)?,
         false => "plain, as its config says".to_owned(),
     };
+    warm(engine, &asked.batches)?;
     engine.restore()?;
     Ok(setting)
 }
@@ -72,12 +74,7 @@ fn check_rows<E: Engine>(engine: &mut E, metas: &[TensorMeta]) -> Result<(), Eng
 /// Each run starts from the model's own state.
 fn run<E: Engine>(engine: &mut E, sample: &Sample) -> Result<Collected, EngineError> {
     engine.restore()?;
-    let inputs = sample.views();
-    let rows = sample.rows();
-    let mut collected = Collected::default();
-    let batch = BatchView { rows, inputs: &inputs, arguments: Arguments::in_order() };
-    engine.run(&batch, &mut collected)?;
-    Ok(collected)
+    sample.run(engine)
 }
 
 fn depends(found: &Difference, is_random: bool) -> String {

@@ -51,6 +51,7 @@ fn prepare_process() -> std::io::Result<ControlSocket> {
     // Before the first thread, because a thread inherits the mask of the one that starts it.
     process::block_signals()?;
     process::volunteer_for_oom_killer();
+    process::share_one_heap();
     let control = process::control_socket()?;
     parent_watch::start()?;
     Ok(control)

@@ -1,9 +1,10 @@
 //! Made-up inputs for runs before anything is served.
 
-use forge_ipc::{Dtype, InputView, TensorMeta};
+use forge_ipc::{Arguments, BatchView, Dtype, InputView, TensorMeta};
 use half::{bf16, f16};
 
 use crate::buffer::AlignedBuffer;
+use crate::{Collected, Engine, EngineError};
 
 /// The tensors of a batch, filled with numbers: floats from 0 to 1, integers 0 or 1, so that they
 /// are good indices too. The same seed gives the same numbers.
@@ -58,6 +59,16 @@ impl Sample {
     pub fn rows(&self) -> u32 {
         let rows = self.tensors.first().and_then(|(meta, _)| meta.shape.dims().first().copied());
         rows.and_then(|rows| u32::try_from(rows).ok()).unwrap_or(1)
+    }
+
+    /// Runs these tensors as a batch.
+    pub fn run<E: Engine>(&self, engine: &mut E) -> Result<Collected, EngineError> {
+        let inputs = self.views();
+        let arguments = Arguments::in_order();
+        let batch = BatchView { rows: self.rows(), inputs: &inputs, arguments };
+        let mut collected = Collected::default();
+        engine.run(&batch, &mut collected)?;
+        Ok(collected)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The loop: wait, take a frame, run the engine, publish.
 
 use std::os::fd::AsFd;
+use std::process;
 use std::time::Instant;
 
 use forge_ipc::{
@@ -9,6 +10,7 @@ use forge_ipc::{
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use crate::log::say;
 use crate::rows_first::RowsFirst;
 use crate::{Engine, EngineError};
 
@@ -63,7 +65,8 @@ pub(crate) enum ServeError {
     Settle(#[from] EngineError),
 }
 
-/// Runs one batch and publishes what came of it; the time told is that of the engine alone.
+/// Runs one batch and publishes what came of it; the time told is that of the engine alone. A lost
+/// device ends the process instead: the batch stays the one that was started and not answered.
 fn answer<E: Engine>(engine: &mut E, mut request: Request<'_>, rows_first: &mut RowsFirst) {
     let (batch, mut frame) = request.start();
     let begun = Instant::now();
@@ -71,8 +74,16 @@ fn answer<E: Engine>(engine: &mut E, mut request: Request<'_>, rows_first: &mut 
     let nanos = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
     match outcome {
         Ok(()) => request.finish(nanos),
+        Err(EngineError::DeviceLost(text)) => crash(&text),
         Err(error) => request.fail(error.kind(), &error.to_string(), nanos),
     }
+}
+
+/// Ends by SIGABRT, so that the router sees a crash and not a model that failed, after one line: what
+/// a library adds to its first are hints for a debugger.
+fn crash(text: &str) -> ! {
+    say(text.lines().next().unwrap_or_default());
+    process::abort()
 }
 
 /// What ended a wait.

@@ -39,7 +39,7 @@ pub use documented::{DocumentedRequest, curl_is_installed};
 pub use forge::{Ended, Forge};
 pub use http::{Connection, Response};
 pub use nix::sys::signal::Signal;
-pub use process::Process;
+pub use process::{Process, Thread};
 pub use programs::{checkout, model_file, program};
 pub use promql::{Selector, grouping, selectors};
 pub use scrape::Scrape;

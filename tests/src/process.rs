@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -16,10 +16,24 @@ pub struct Process {
     started: u64,
 }
 
+/// A thread of a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thread {
+    pub name: String,
+    pub nice: i64,
+}
+
+impl Thread {
+    fn of(folder: &Path) -> Option<Self> {
+        let name = fs::read_to_string(folder.join("comm")).ok()?.trim_end().to_owned();
+        Some(Self { name, nice: Stat::of(folder)?.nice })
+    }
+}
+
 impl Process {
     pub fn new(pid: u32) -> Self {
         let pid = i32::try_from(pid).expect("a process number");
-        Self { pid, started: Stat::of(pid).expect("the process exists").started }
+        Self { pid, started: Stat::of(&folder(pid)).expect("the process exists").started }
     }
 
     pub fn pid(&self) -> i32 {
@@ -28,7 +42,8 @@ impl Process {
 
     /// A zombie no longer is.
     pub fn is_alive(&self) -> bool {
-        Stat::of(self.pid).is_some_and(|stat| stat.started == self.started && stat.state != 'Z')
+        Stat::of(&folder(self.pid))
+            .is_some_and(|stat| stat.started == self.started && stat.state != 'Z')
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -41,13 +56,31 @@ impl Process {
             .expect("/proc")
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
         let child = |pid| {
-            let stat = Stat::of(pid)?;
+            let stat = Stat::of(&folder(pid))?;
             (stat.parent == self.pid && stat.state != 'Z')
                 .then_some(Process { pid, started: stat.started })
         };
         let mut children: Vec<Process> = numbers.filter_map(child).collect();
         children.sort_by_key(|child| (child.started, child.pid));
         children
+    }
+
+    /// Its threads as they are now, each with its name.
+    pub fn threads(&self) -> Vec<Thread> {
+        // A process that has just ended has none, and a thread that has just ended is none.
+        let Ok(entries) = fs::read_dir(self.file("task")) else { return Vec::new() };
+        entries.filter_map(|entry| Thread::of(&entry.ok()?.path())).collect()
+    }
+
+    /// The nice value of its first thread.
+    pub fn nice(&self) -> i64 {
+        Stat::of(&folder(self.pid)).expect("the process exists").nice
+    }
+
+    /// How ready the kernel is to end it when memory runs out.
+    pub fn oom_score_adjustment(&self) -> i32 {
+        let text = fs::read_to_string(self.file("oom_score_adj")).expect("its score");
+        text.trim().parse().expect("a number")
     }
 
     /// The words it was started with.
@@ -109,16 +142,28 @@ impl Process {
         list.expect("the field").trim().to_owned()
     }
 
+    /// Whether it may lower the nice value of a thread.
+    pub fn may_change_priorities(&self) -> bool {
+        const CAP_SYS_NICE: u64 = 1 << 23;
+        let status = fs::read_to_string(self.file("status")).expect("its capabilities");
+        let set = status.lines().find_map(|line| line.strip_prefix("CapEff:")).expect("the field");
+        u64::from_str_radix(set.trim(), 16).expect("a number") & CAP_SYS_NICE != 0
+    }
+
     /// Time for which it occupied a CPU.
     pub fn cpu_time(&self) -> Duration {
-        let ticks = Stat::of(self.pid).expect("the process exists").ticks;
+        let ticks = Stat::of(&folder(self.pid)).expect("the process exists").ticks;
         let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().expect("the clock's tick");
         Duration::from_secs_f64(ticks as f64 / per_second as f64)
     }
 
     fn file(&self, name: &str) -> PathBuf {
-        PathBuf::from(format!("/proc/{}/{name}", self.pid))
+        folder(self.pid).join(name)
     }
+}
+
+fn folder(pid: i32) -> PathBuf {
+    PathBuf::from(format!("/proc/{pid}"))
 }
 
 /// An address as `/proc/net/tcp` writes it: both numbers in hexadecimal, the first byte by byte in
@@ -134,12 +179,14 @@ struct Stat {
     state: char,
     parent: i32,
     ticks: u64,
+    nice: i64,
     started: u64,
 }
 
 impl Stat {
-    fn of(pid: i32) -> Option<Self> {
-        let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    /// Of a folder of `/proc`: a process's or a thread's.
+    fn of(folder: &Path) -> Option<Self> {
+        let line = fs::read_to_string(folder.join("stat")).ok()?;
         // The name before it may hold anything, brackets too.
         let fields: Vec<&str> = line.rsplit_once(')')?.1.split_whitespace().collect();
         let number = |manual: usize| -> Option<u64> { fields.get(manual - 3)?.parse().ok() };
@@ -147,6 +194,7 @@ impl Stat {
             state: fields.first()?.chars().next()?,
             parent: fields.get(1)?.parse().ok()?,
             ticks: number(14)? + number(15)?,
+            nice: fields.get(19 - 3)?.parse().ok()?,
             started: number(22)?,
         })
     }

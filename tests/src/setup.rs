@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::geteuid;
 
 use crate::forge::Forge;
 use crate::programs::{checkout, model_file, program};
@@ -21,6 +22,7 @@ pub struct Setup {
     arguments: Vec<String>,
     worker: &'static str,
     open_files: Option<u32>,
+    is_unprivileged: bool,
 }
 
 impl Setup {
@@ -39,6 +41,7 @@ impl Setup {
             arguments: Vec::new(),
             worker: "forge-worker",
             open_files: None,
+            is_unprivileged: false,
         }
     }
 
@@ -110,6 +113,13 @@ impl Setup {
         self
     }
 
+    /// Runs it as a user without privileges, whoever runs the test. Of root's it keeps the right to
+    /// read, since the checkout may lie where nobody else can.
+    pub fn unprivileged(mut self) -> Self {
+        self.is_unprivileged = geteuid().is_root();
+        self
+    }
+
     /// Starts it and waits until every model is ready.
     pub fn start(self) -> Forge {
         let forge = self.start_loading();
@@ -128,19 +138,34 @@ impl Setup {
         allow_many_open_files();
         let config = self.dir.write("forge.toml", format!("{}{}", self.server, self.models));
         let files = if self.files.is_empty() { &[config][..] } else { &self.files };
-        let mut command = match self.open_files {
-            None => Command::new(program("forge")),
-            Some(limit) => {
-                let mut shell = Command::new("sh");
-                shell.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\"")]);
-                shell.arg(program("forge"));
-                shell
-            }
-        };
+        let mut command = self.forge();
         command.arg("serve").args(files).args(&self.arguments);
         command.arg("--worker").arg(program(self.worker));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Forge::new(command.spawn().expect("forge starts"), self.dir)
+    }
+
+    /// The program, behind the one that takes something away from it.
+    fn forge(&self) -> Command {
+        let behind = |program_before: &str, arguments: &[&str]| {
+            let mut command = Command::new(program_before);
+            command.args(arguments).arg(program("forge"));
+            command
+        };
+        if let Some(limit) = self.open_files {
+            return behind("sh", &["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\"")]);
+        }
+        if self.is_unprivileged {
+            const NOBODY: [&str; 5] = [
+                "--reuid=65534",
+                "--regid=65534",
+                "--clear-groups",
+                "--inh-caps=-all,+dac_read_search",
+                "--ambient-caps=-all,+dac_read_search",
+            ];
+            return behind("setpriv", &NOBODY);
+        }
+        Command::new(program("forge"))
     }
 }
 

@@ -1,6 +1,8 @@
 // Makes TorchScript files from source text. Only the model maker links this.
 #include <ATen/core/jit_type.h>
 #include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/frontend/resolver.h>
+#include <torch/csrc/jit/frontend/sugared_value.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -9,6 +11,15 @@
 namespace {
 
 using torch::jit::Module;
+
+// Knows `fork`, as files that torch.jit.save wrote may say; define() alone does not.
+struct Resolver : torch::jit::NativeResolver {
+  std::shared_ptr<torch::jit::SugaredValue> resolveValue(const std::string& name, torch::jit::GraphFunction& function,
+                                                         const torch::jit::SourceRange& place) override {
+    if (name == "fork") return torch::jit::SpecialFormValue::create(torch::jit::prim::fork);
+    return NativeResolver::resolveValue(name, function, place);
+  }
+};
 
 // Runs `body`; its exception as a text for forge_define_text_free, or null.
 template <class Body>
@@ -36,7 +47,7 @@ char* forge_define(const char* source, const char* const* names, at::Tensor* con
     Module module("Model");
     for (size_t i = 0; i < parameters; ++i) module.register_parameter(names[i], *tensors[i], false);
     for (size_t i = parameters; i < parameters + buffers; ++i) module.register_buffer(names[i], *tensors[i]);
-    module.define(source);
+    module.define(source, std::make_shared<Resolver>());
     module.save(path);
   });
 }

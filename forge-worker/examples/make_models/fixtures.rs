@@ -1,7 +1,7 @@
 //! The sources of the fixtures of `tests/`.
 
 /// Name and source of each fixture: what a model may do, well or badly.
-pub(crate) const FIXTURES: [(&str, &str); 29] = [
+pub(crate) const FIXTURES: [(&str, &str); 30] = [
     (
         "double",
         "
@@ -34,6 +34,17 @@ def forward(self, x: Tensor, count: int = -3, flag: bool = True, word: str = 'it
             tiny: float = 1e-5, tenth: float = 0.1, hundred: float = 100.0, large: float = 1e300,
             sizes: List[int] = [1, 2]) -> Tensor:
     return x
+",
+    ),
+    // Runs on another thread, and several there where the batch is large.
+    (
+        "forked",
+        "
+def doubled(self, x: Tensor) -> Tensor:
+    return x * 2
+
+def forward(self, x: Tensor) -> Tensor:
+    return torch.wait(fork(self.doubled, x))
 ",
     ),
     (

@@ -4,7 +4,7 @@ use forge_ipc::{Dtype, InputView, MAX_RANK, MAX_TENSORS, OutputSink, Shape, Tens
 use forge_worker::EngineError;
 use tch::{Device, Kind, TchError, Tensor};
 
-use super::failure;
+use super::failure::{self, Status};
 
 /// A tensor of its own on `device`, so that a model may change it in place.
 pub(crate) fn to_tensor(input: &InputView<'_>, device: Device) -> Result<Tensor, EngineError> {
@@ -72,10 +72,10 @@ fn torch_error(error: TchError) -> EngineError {
     };
     // The C++ stack lies below the first line.
     let line = text.lines().next().unwrap_or_default().to_owned();
-    if failure::tells_out_of_memory(&text) {
-        EngineError::OutOfMemory(line)
-    } else {
-        EngineError::Engine(line)
+    match failure::told(&text) {
+        Status::OutOfMemory => EngineError::OutOfMemory(line),
+        Status::DeviceLost => EngineError::DeviceLost(line),
+        _ => EngineError::Engine(line),
     }
 }
 

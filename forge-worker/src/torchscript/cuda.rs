@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use tch::{Cuda, Device};
+use tch::{Cuda, Device, Kind, Tensor};
 
 use super::libraries;
 
@@ -47,6 +47,18 @@ pub(crate) fn device(name: &str) -> Result<Device, String> {
     match usize::try_from(Cuda::device_count()) {
         Ok(count) if index < count => Ok(Device::Cuda(index)),
         count => Err(format!("device {name:?}: there are {} GPUs", count.unwrap_or(0))),
+    }
+}
+
+/// Has the driver start what it keeps for a device, threads among it, from the calling thread.
+///
+/// # Errors
+///
+/// libtorch's words.
+pub(super) fn set_up(device: Device) -> Result<(), String> {
+    match device {
+        Device::Cpu => Ok(()),
+        _ => Tensor::f_zeros([1], (Kind::Uint8, device)).map(drop).map_err(|e| e.to_string()),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use forge_ipc::{Arguments, BatchView, TensorMeta};
+use forge_ipc::TensorMeta;
 use forge_worker::{Collected, Engine, EngineError, Sample, difference};
 
 use super::TorchScript;
@@ -35,7 +35,7 @@ pub(super) fn choose(
         Err(cause) => return Ok(format!("plain: it does not run on made-up inputs ({cause})")),
     };
     let plain = Trial::of(engine, &samples)?;
-    let again = samples.first().map(|sample| run(engine, sample)).transpose()?;
+    let again = samples.first().map(|sample| sample.run(engine)).transpose()?;
     if !engine.restore()?.is_empty() {
         return Ok("plain: it changes its buffers".to_owned());
     }
@@ -75,7 +75,7 @@ fn quick(engine: &mut TorchScript, samples: Vec<Sample>) -> Result<Vec<Sample>, 
     let mut kept: Vec<Sample> = Vec::with_capacity(samples.len());
     for sample in samples {
         let begun = Instant::now();
-        run(engine, &sample)?;
+        sample.run(engine)?;
         if kept.is_empty() || begun.elapsed() <= LONG {
             kept.push(sample);
         }
@@ -95,7 +95,7 @@ impl Trial {
         for sample in samples {
             trial.times.push(time(engine, sample)?);
             // After those, so that they are the optimized graph's.
-            trial.outputs.push(run(engine, sample)?);
+            trial.outputs.push(sample.run(engine)?);
         }
         Ok(trial)
     }
@@ -109,23 +109,14 @@ fn differ(left: &Collected, right: &Collected) -> bool {
     left.shape_differs(right) || difference(left, right).is_some()
 }
 
-fn run(engine: &mut TorchScript, sample: &Sample) -> Result<Collected, EngineError> {
-    let inputs = sample.views();
-    let rows = sample.rows();
-    let batch = BatchView { rows, inputs: &inputs, arguments: Arguments::in_order() };
-    let mut collected = Collected::default();
-    engine.run(&batch, &mut collected)?;
-    Ok(collected)
-}
-
 /// The shortest of some runs. The first two are not counted: the executor profiles in one and
 /// optimizes in the next.
 fn time(engine: &mut TorchScript, sample: &Sample) -> Result<Duration, EngineError> {
-    run(engine, sample)?;
+    sample.run(engine)?;
     let mut shortest = Duration::MAX;
     for _ in 0..RUNS {
         let begun = Instant::now();
-        run(engine, sample)?;
+        sample.run(engine)?;
         shortest = shortest.min(begun.elapsed());
         if shortest * RUNS > LONG {
             break;

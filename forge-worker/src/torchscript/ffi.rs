@@ -62,8 +62,19 @@ pub(crate) fn cpu_capability() -> String {
     unsafe { take_text(forge_cpu_capability()) }
 }
 
+/// Starts the threads that a model's forks run on, which libtorch would start at the first fork.
+pub(crate) fn start_inter_op_threads() {
+    // SAFETY: the function has no arguments and no demands.
+    unsafe { forge_start_inter_op_threads() }
+}
+
 /// A loaded module, in `eval` mode, with a `forward`.
 pub(crate) struct Model(NonNull<RawModel>);
+
+// SAFETY: the model is on the heap, and nothing in it belongs to the thread that made it: modules,
+// their graphs and tensors are reference-counted atomically, and what libtorch keeps for a thread it
+// finds by the thread that runs.
+unsafe impl Send for Model {}
 
 impl Model {
     /// Loads the TorchScript file at `path` onto `device`.

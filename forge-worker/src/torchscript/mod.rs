@@ -3,8 +3,8 @@
 //! `ffi` is the line between Rust and the C++ shim (`shim.cpp`) and holds, with `raw`, most of the `unsafe`;
 //! `failure` sorts what goes wrong behind it; `convert` turns the bytes of a frame into tensors and
 //! tensors into bytes; `signature` reads what the file tells of its `forward`; `fastest` finds the
-//! setting a model runs fastest with; `libraries` judges the libtorch that was found; `cuda` makes
-//! GPUs reachable. Only fallible `f_…` calls of tch are used, because the others panic.
+//! setting a model runs fastest with; `threads` sets their number; `libraries` judges the libtorch
+//! that was found; `cuda` makes GPUs reachable. Only fallible `f_…` calls of tch are used, because the others panic.
 
 mod convert;
 mod cuda;
@@ -16,8 +16,7 @@ mod raw;
 mod signature;
 #[cfg(test)]
 mod tests;
-
-use std::sync::Once;
+mod threads;
 
 use forge_ipc::{
     Arguments, BatchView, Given, InputView, LoadModel, OutputSink, Signature, Structure, TensorMeta,
@@ -47,8 +46,12 @@ impl Engine for TorchScript {
         }
     }
 
+    fn set_up_thread(settings: &LoadModel) -> Result<(), EngineError> {
+        threads::set(settings.threads)?;
+        cuda::device(&settings.device).and_then(cuda::set_up).map_err(EngineError::Load)
+    }
+
     fn load(file: &ModelFile, settings: &LoadModel) -> Result<Self, EngineError> {
-        set_threads(settings.threads)?;
         let device = cuda::device(&settings.device).map_err(EngineError::Load)?;
         let model = ffi::Model::load(&file.path, device).map_err(|failure| load_error(&failure))?;
         let signature = signature::read(&model).map_err(|failure| load_error(&failure))?;
@@ -151,19 +154,6 @@ impl Tensors<'_> {
         let too_few = || EngineError::Engine("the batch has too few tensors".to_owned());
         convert::to_tensor(self.left.next().ok_or_else(too_few)?, self.device)
     }
-}
-
-/// Intra-op threads as asked; a single inter-op thread, since a worker runs one batch at a time.
-fn set_threads(intra_op: u32) -> Result<(), EngineError> {
-    static INTER_OP: Once = Once::new();
-    let intra_op = i32::try_from(intra_op)
-        .ok()
-        .filter(|threads| *threads > 0)
-        .ok_or_else(|| EngineError::Load(format!("{intra_op} is no number of threads")))?;
-    // libtorch takes the inter-op number only once in a process.
-    INTER_OP.call_once(|| tch::set_num_interop_threads(1));
-    tch::set_num_threads(intra_op);
-    Ok(())
 }
 
 /// The first line of what libtorch says, with a word on whose fault it is.

@@ -80,6 +80,7 @@ pub(super) type TellName = extern "C" fn(*mut c_void, *const c_char);
 unsafe extern "C" {
     pub(super) fn forge_torch_version() -> *const c_char;
     pub(super) fn forge_cpu_capability() -> *mut c_char;
+    pub(super) fn forge_start_inter_op_threads();
     pub(super) fn forge_model_load(
         path: *const c_char,
         device: *const c_char,

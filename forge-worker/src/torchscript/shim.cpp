@@ -1,6 +1,7 @@
 // The C face of torch::jit::Module that the TorchScript engine calls (ffi.rs declares the same functions; docs/adr/0003
 // says why it is not tch's CModule). No exception leaves this file: each fallible function answers a Status and, where
 // that is not kFine, a text that forge_text_free gives back. Tensors cross as at::Tensor*, what a tch::Tensor holds.
+#include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/jit/api/module.h>
@@ -77,6 +78,7 @@ void put_back(Module module, const Buffer& buffer) {
 extern "C" {
 
 const char* forge_torch_version() { return TORCH_VERSION; }
+void forge_start_inter_op_threads() noexcept { at::launch([] {}); }
 char* forge_cpu_capability() noexcept { return strdup(at::get_cpu_capability().c_str()); }
 
 // Dynamic fusion alone: a kernel compiled for one shape would stall the first batch of every other.

@@ -5,19 +5,23 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
+use super::words::{How, When, deadly, number, two};
+
 /// What the model does beside `echo`, which returns every input as an output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Behaviour {
     /// `echo`
     Echo,
-    /// `double`: float32 times two.
-    Double,
+    /// `double`: float32 times two; `multiply N`: times N, which tells versions apart.
+    Multiply(i16),
     /// `sleep MS`: takes so long for every batch.
     Sleep(Duration),
     /// `throw`: raises where a row begins with a negative number.
     Throw(When),
-    /// `crash`: ends by SIGSEGV where a row begins with 666.
-    Crash(When),
+    /// `die SIGNAL`: ends by that signal where a row begins with 666; `crash`: by SIGSEGV.
+    Die(Signal, When),
     /// `hang`: never returns where a row begins with 777.
     Hang(When),
     /// `lie HOW`: overwrites its own response region where a row begins with 555.
@@ -28,36 +32,29 @@ pub(crate) enum Behaviour {
     Shape,
     /// `big BYTES`: returns so many bytes for every row.
     Big(u64),
-    /// `exit CODE`: ends at the first batch.
-    Exit(i32),
+    /// `lose-device`: finds its device lost where a row begins with 888.
+    LoseDevice(When),
+    /// `exit CODE`: ends at the first batch; `exit CODE row`: where a row begins with 444.
+    Exit(i32, When),
+    /// `leak MEGABYTES`: keeps so much more memory with every batch.
+    Leak { megabytes: usize },
+    /// `chaos N`: float32 times N, and all at once: throws at a negative row, lies at 555, hangs at
+    /// 777, exits with 0 at 444, and ends by SIGSEGV at 666, SIGABRT at 333 and SIGILL at 222.
+    Chaos(i16),
     /// `print`: writes lines to stdout and stderr, when loaded and for every batch.
     Print,
     /// `slow-load MS`: takes so long to load.
     SlowLoad(Duration),
+    /// `burn-load MS`: keeps a CPU busy for so long to load.
+    BurnLoad(Duration),
+    /// `hang-load`: never finishes loading.
+    HangLoad,
+    /// `crash-load SIGNAL`: ends by that signal while it loads.
+    CrashLoad(Signal),
     /// `load-after FILE`: loads once there is this file.
     LoadAfter(PathBuf),
     /// `fail-load MESSAGE`: cannot be loaded.
     FailLoad(String),
-}
-
-/// What sets off a behaviour that takes the word `always`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum When {
-    /// A row that begins with the behaviour's number.
-    Row,
-    /// Any batch.
-    Always,
-}
-
-/// What a lying worker overwrites.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum How {
-    /// `indices`: from then on, so that they are ahead of anything it was given.
-    Indices,
-    /// `descriptor`: the frames, so that no field of a tensor's entry means anything.
-    Descriptor,
-    /// `random`: the frames, with other bytes each time.
-    Random,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -87,58 +84,43 @@ impl FromStr for Behaviour {
     type Err = String;
 
     fn from_str(line: &str) -> Result<Self, String> {
-        let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let (name, rest) = two(line);
         Ok(match name {
             "echo" => Self::Echo,
-            "double" => Self::Double,
+            "double" => Self::Multiply(2),
+            "multiply" => Self::Multiply(number(rest)?),
             "sleep" => Self::Sleep(Duration::from_millis(number(rest)?)),
             "throw" => Self::Throw(rest.parse()?),
-            "crash" => Self::Crash(rest.parse()?),
+            "crash" => Self::Die(Signal::SIGSEGV, rest.parse()?),
+            "die" => {
+                let (signal, when) = two(rest);
+                Self::Die(deadly(signal)?, when.parse()?)
+            }
             "hang" => Self::Hang(rest.parse()?),
             "lie" => {
-                let (how, when) = rest.split_once(' ').unwrap_or((rest, ""));
+                let (how, when) = two(rest);
                 Self::Lie(how.parse()?, when.parse()?)
             }
             "oom" => Self::OutOfMemory { above: number(rest)? },
             "shape" => Self::Shape,
             "big" => Self::Big(number(rest)?),
-            "exit" => Self::Exit(number(rest)?),
+            "lose-device" => Self::LoseDevice(rest.parse()?),
+            "exit" => match two(rest) {
+                (code, "row") => Self::Exit(number(code)?, When::Row),
+                _ => Self::Exit(number(rest)?, When::Always),
+            },
+            "leak" => Self::Leak { megabytes: number(rest)? },
+            "chaos" => Self::Chaos(number(rest)?),
             "print" => Self::Print,
             "slow-load" => Self::SlowLoad(Duration::from_millis(number(rest)?)),
+            "burn-load" => Self::BurnLoad(Duration::from_millis(number(rest)?)),
+            "hang-load" => Self::HangLoad,
+            "crash-load" => Self::CrashLoad(deadly(rest)?),
             "load-after" => Self::LoadAfter(rest.into()),
             "fail-load" => Self::FailLoad(rest.to_owned()),
             _ => return Err(format!("not a behaviour of the test engine: {line:?}")),
         })
     }
-}
-
-impl FromStr for When {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, String> {
-        match word {
-            "" => Ok(Self::Row),
-            "always" => Ok(Self::Always),
-            _ => Err(format!("expected always, not {word:?}")),
-        }
-    }
-}
-
-impl FromStr for How {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, String> {
-        match word {
-            "indices" => Ok(Self::Indices),
-            "descriptor" => Ok(Self::Descriptor),
-            "random" => Ok(Self::Random),
-            _ => Err(format!("expected indices, descriptor or random, not {word:?}")),
-        }
-    }
-}
-
-fn number<N: FromStr>(word: &str) -> Result<N, String> {
-    word.parse().map_err(|_| format!("not a number: {word:?}"))
 }
 
 #[cfg(test)]
@@ -149,11 +131,24 @@ mod tests {
     fn a_line_names_a_behaviour() {
         for (line, behaviour) in [
             ("echo", Behaviour::Echo),
+            ("double", Behaviour::Multiply(2)),
+            ("multiply -3", Behaviour::Multiply(-3)),
             ("sleep 200", Behaviour::Sleep(Duration::from_millis(200))),
             ("throw", Behaviour::Throw(When::Row)),
             ("hang always", Behaviour::Hang(When::Always)),
             ("lie random", Behaviour::Lie(How::Random, When::Row)),
             ("lie indices always", Behaviour::Lie(How::Indices, When::Always)),
+            ("crash", Behaviour::Die(Signal::SIGSEGV, When::Row)),
+            ("die SIGBUS", Behaviour::Die(Signal::SIGBUS, When::Row)),
+            ("die SIGKILL always", Behaviour::Die(Signal::SIGKILL, When::Always)),
+            ("lose-device", Behaviour::LoseDevice(When::Row)),
+            ("exit 3", Behaviour::Exit(3, When::Always)),
+            ("exit 0 row", Behaviour::Exit(0, When::Row)),
+            ("leak 64", Behaviour::Leak { megabytes: 64 }),
+            ("chaos 7", Behaviour::Chaos(7)),
+            ("burn-load 300", Behaviour::BurnLoad(Duration::from_millis(300))),
+            ("hang-load", Behaviour::HangLoad),
+            ("crash-load SIGILL", Behaviour::CrashLoad(Signal::SIGILL)),
             ("oom 4", Behaviour::OutOfMemory { above: 4 }),
             ("fail-load no such op", Behaviour::FailLoad("no such op".to_owned())),
         ] {
@@ -163,7 +158,27 @@ mod tests {
 
     #[test]
     fn a_line_that_names_none_is_an_error() {
-        for line in ["", "Echo", "sleep", "sleep long", "throw often", "lie", "oom -1"] {
+        for line in [
+            "",
+            "Echo",
+            "sleep",
+            "sleep long",
+            "throw often",
+            "lie",
+            "oom -1",
+            "multiply",
+            "die",
+            "die SIGTERM",
+            "die SIGSEGV often",
+            "exit",
+            "exit row",
+            "exit 3 always",
+            "leak much",
+            "chaos",
+            "burn-load",
+            "crash-load",
+            "crash-load 11",
+        ] {
             assert!(line.parse::<Behaviour>().is_err(), "{line}");
         }
     }

@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Once;
 use std::thread;
 
-use super::behaviour::How;
+use super::words::How;
 
 /// The words `started` and `completed`, from the start of the region (see forge-ipc's layout).
 const INDICES: Range<u64> = 0..128;

@@ -6,11 +6,13 @@
     reason = "to take its time and to exit is what this engine is for"
 )]
 
+mod acts;
 mod behaviour;
+mod chaos;
 mod lie;
 mod rows;
+mod words;
 
-use std::time::Duration;
 use std::{fs, process, thread};
 
 use forge_ipc::{
@@ -19,13 +21,15 @@ use forge_ipc::{
 };
 use forge_tests::until;
 use forge_worker::{Description, Engine, EngineError, ModelFile};
-use nix::sys::signal::{Signal, raise};
 
+use acts::{burn, die, hang};
 use behaviour::{Behaviour, Script};
+use words::How;
 
 pub(crate) struct TestEngine {
     behaviour: Behaviour,
     signature: Signature,
+    leaked: Vec<Vec<u8>>,
 }
 
 impl Engine for TestEngine {
@@ -39,6 +43,9 @@ impl Engine for TestEngine {
         let Script { behaviour, arguments } = text.parse().map_err(EngineError::Load)?;
         match &behaviour {
             Behaviour::SlowLoad(time) => thread::sleep(*time),
+            Behaviour::BurnLoad(time) => burn(*time),
+            Behaviour::HangLoad => hang(),
+            Behaviour::CrashLoad(signal) => die(*signal),
             Behaviour::LoadAfter(file) => until("there is the file to wait for", || file.exists()),
             Behaviour::FailLoad(message) => return Err(EngineError::Load(message.clone())),
             Behaviour::Print => print("load"),
@@ -48,7 +55,7 @@ impl Engine for TestEngine {
             |name| Argument { name, kind: ArgumentKind::Tensor, optional: false, default: None };
         let signature =
             Signature { arguments: arguments.into_iter().map(tensor).collect(), likely_row: None };
-        Ok(Self { behaviour, signature })
+        Ok(Self { behaviour, signature, leaked: Vec::new() })
     }
 
     fn signature(&self) -> &Signature {
@@ -61,29 +68,41 @@ impl Engine for TestEngine {
         match &self.behaviour {
             Behaviour::Echo
             | Behaviour::SlowLoad(_)
+            | Behaviour::BurnLoad(_)
+            | Behaviour::HangLoad
+            | Behaviour::CrashLoad(_)
             | Behaviour::LoadAfter(_)
             | Behaviour::FailLoad(_) => {}
-            Behaviour::Double => return double(inputs, out),
+            Behaviour::Multiply(factor) => return multiply(*factor, inputs, out),
+            Behaviour::Chaos(factor) => return chaos::run(*factor, inputs, rows, out),
             Behaviour::Sleep(time) => thread::sleep(*time),
             Behaviour::Throw(when) if asked(*when, |first| first < 0.0) => {
                 return Err(EngineError::Threw("a negative row".to_owned()));
             }
-            Behaviour::Crash(when) if asked(*when, |first| first == 666.0) => crash(),
+            Behaviour::Die(signal, when) if asked(*when, |first| first == 666.0) => die(*signal),
             Behaviour::Hang(when) if asked(*when, |first| first == 777.0) => hang(),
             Behaviour::Lie(how, when) if asked(*when, |first| first == 555.0) => {
-                echo(inputs, out)?;
-                let failed = |error| EngineError::Engine(format!("cannot lie: {error}"));
-                return lie::tell(*how).map_err(failed);
+                return lie(*how, inputs, out);
             }
-            Behaviour::Throw(_) | Behaviour::Crash(_) | Behaviour::Hang(_) | Behaviour::Lie(..) => {
+            Behaviour::LoseDevice(when) if asked(*when, |first| first == 888.0) => {
+                return Err(EngineError::DeviceLost("the device is lost\nsays the engine".into()));
             }
+            Behaviour::Exit(code, when) if asked(*when, |first| first == 444.0) => {
+                process::exit(*code)
+            }
+            Behaviour::Throw(_)
+            | Behaviour::Die(..)
+            | Behaviour::Hang(_)
+            | Behaviour::Lie(..)
+            | Behaviour::LoseDevice(_)
+            | Behaviour::Exit(..) => {}
             Behaviour::OutOfMemory { above } if rows > *above => {
                 return Err(EngineError::OutOfMemory(format!("no memory for {rows} rows")));
             }
             Behaviour::OutOfMemory { .. } => {}
             Behaviour::Shape => return bytes(&[u64::from(rows) + 1], out),
             Behaviour::Big(size) => return bytes(&[u64::from(rows), *size], out),
-            Behaviour::Exit(code) => process::exit(*code),
+            Behaviour::Leak { megabytes } => self.leaked.push(vec![1; megabytes << 20]),
             Behaviour::Print => print("run"),
         }
         echo(inputs, out)
@@ -101,16 +120,28 @@ fn echo(inputs: &[InputView<'_>], out: &mut dyn OutputSink) -> Result<(), Engine
     Ok(out.structure(&structure)?)
 }
 
-fn double(inputs: &[InputView<'_>], out: &mut dyn OutputSink) -> Result<(), EngineError> {
+fn lie(how: How, inputs: &[InputView<'_>], out: &mut dyn OutputSink) -> Result<(), EngineError> {
+    echo(inputs, out)?;
+    lie::tell(how).map_err(|error| EngineError::Engine(format!("cannot lie: {error}")))
+}
+
+fn multiply(
+    factor: i16,
+    inputs: &[InputView<'_>],
+    out: &mut dyn OutputSink,
+) -> Result<(), EngineError> {
     let [input] = inputs else {
-        return Err(EngineError::Threw("double takes one tensor".to_owned()));
+        return Err(EngineError::Threw("multiply takes one tensor".to_owned()));
     };
     if input.meta.dtype != Dtype::Float32 {
-        return Err(EngineError::Threw(format!("double takes float32, not {}", input.meta.dtype)));
+        return Err(EngineError::Threw(format!(
+            "multiply takes float32, not {}",
+            input.meta.dtype
+        )));
     }
-    let doubled = out.tensor(input.meta)?;
-    for (from, to) in std::iter::zip(rows::floats(input.bytes), doubled.chunks_exact_mut(4)) {
-        to.copy_from_slice(&(from * 2.0).to_le_bytes());
+    let products = out.tensor(input.meta)?;
+    for (from, to) in std::iter::zip(rows::floats(input.bytes), products.chunks_exact_mut(4)) {
+        to.copy_from_slice(&(from * f32::from(factor)).to_le_bytes());
     }
     Ok(out.structure(&Structure::Tensor)?)
 }
@@ -120,22 +151,6 @@ fn bytes(dims: &[u64], out: &mut dyn OutputSink) -> Result<(), EngineError> {
     let shape = Shape::new(dims).ok_or_else(|| EngineError::Engine("too many dims".to_owned()))?;
     out.tensor(TensorMeta { dtype: Dtype::Uint8, shape })?.fill(1);
     Ok(out.structure(&Structure::Tensor)?)
-}
-
-/// Ends by SIGSEGV. The first one only takes away Rust's own handler, which expects a real fault to
-/// come again.
-fn crash() -> ! {
-    loop {
-        if raise(Signal::SIGSEGV).is_err() {
-            process::abort();
-        }
-    }
-}
-
-fn hang() -> ! {
-    loop {
-        thread::sleep(Duration::from_secs(3600));
-    }
 }
 
 fn print(event: &str) {

@@ -2,7 +2,7 @@
 
 use forge_ipc::{Dtype, InputView};
 
-use super::behaviour::When;
+use super::words::When;
 
 /// Whether this batch is to set off a behaviour. Inputs of other dtypes set off nothing.
 pub(crate) fn asked(

@@ -37,3 +37,4 @@ mod slow_clients;
 mod who_may_reload;
 mod without_batching;
 mod worker_processes;
+mod worker_threads;

@@ -120,3 +120,33 @@ fn a_worker_keeps_to_its_cpus_and_the_router_does_not() {
         assert_eq!(forge.process().allowed_cpus(), allowed);
     }
 }
+
+#[test]
+fn signals_that_end_a_service_are_the_routers_to_hear_and_not_the_workers() {
+    for forge in [
+        Forge::serving("m", "double"),
+        Setup::new().real_model("m", "double.pt").with("num_threads = 2").start(),
+    ] {
+        let worker = forge.workers()[0];
+        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+            worker.signal(signal);
+            assert_eq!(forge.predict("m", &json!({"input": [1]})).output(), json!([2.0]));
+        }
+        assert_eq!(forge.workers(), [worker]);
+        assert_eq!(forge.metric("forge_worker_restarts_total", &[("model", "m")]), 0.0);
+    }
+}
+
+#[test]
+fn when_memory_runs_out_the_kernel_ends_a_worker_before_the_router() {
+    let own = Process::new(std::process::id()).oom_score_adjustment();
+    for setup in [
+        Setup::new().test_model("m", "echo"),
+        Setup::new().real_model("m", "double.pt"),
+        Setup::new().real_model("m", "double.pt").unprivileged(),
+    ] {
+        let forge = setup.start();
+        assert_eq!(forge.process().oom_score_adjustment(), own);
+        assert_eq!(forge.workers()[0].oom_score_adjustment(), (own + 500).min(1000));
+    }
+}

@@ -58,6 +58,33 @@ fn a_model_that_cannot_be_loaded_ends_the_worker_with_its_words() {
 }
 
 #[test]
+fn a_rehearsal_runs_a_batch_until_its_times_are_steady() {
+    let worker = Worker::loaded("print");
+    let rehearsed = worker.rehearse(&[floats(&[2, 3])]);
+    assert!(matches!(rehearsed, FromWorker::Rehearsed { .. }), "{rehearsed:?}");
+    worker.send(&ToWorker::Retire, &[]);
+    let (ended, printed, _) = worker.end();
+    assert_eq!(ended, Ended::Code(0));
+    let runs = printed.matches("run says this").count();
+    assert!((2..=10).contains(&runs), "{printed}");
+}
+
+#[test]
+fn a_model_that_throws_in_a_rehearsal_may_still_be_one_for_other_inputs() {
+    let worker = Worker::loaded("throw always");
+    let rehearsed = worker.rehearse(&[floats(&[2, 3])]);
+    assert!(matches!(rehearsed, FromWorker::Rehearsed { .. }), "{rehearsed:?}");
+}
+
+#[test]
+fn a_device_that_is_lost_in_a_rehearsal_ends_the_worker_with_its_words() {
+    let worker = Worker::loaded("lose-device always");
+    let rehearsed = worker.rehearse(&[floats(&[2, 3])]);
+    assert_failed(&rehearsed, Stage::Rehearse, "the device is lost");
+    assert_eq!(worker.ended(), Ended::Code(1));
+}
+
+#[test]
 fn a_probe_tells_the_outputs_and_the_bytes_they_take() {
     let worker = Worker::loaded("echo\nargs a b");
     for rows in [1, 32] {
@@ -116,13 +143,6 @@ fn a_message_out_of_turn_ends_the_worker() {
     let (ended, _, said) = worker.end();
     assert_eq!(ended, Ended::Code(76));
     assert_eq!(said, "control socket: a message out of turn\n");
-}
-
-#[test]
-fn the_kernel_ends_a_worker_before_its_router() {
-    let (worker, _) = Worker::start();
-    let path = format!("/proc/{}/oom_score_adj", worker.pid());
-    assert_eq!(std::fs::read_to_string(path).unwrap(), "500\n");
 }
 
 /// The worker says so and ends.

@@ -10,8 +10,8 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use forge_ipc::{
-    ControlSocket, FromWorker, Geometry, LoadModel, Probe, RouterEnd, Signature, TensorMeta,
-    ToWorker,
+    ControlSocket, FromWorker, Geometry, LoadModel, Probe, Rehearsal, RouterEnd, Signature,
+    TensorMeta, ToWorker,
 };
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -82,6 +82,12 @@ impl Worker {
 
     pub(crate) fn probe(&self, inputs: &[TensorMeta]) -> FromWorker {
         self.send(&ToWorker::Probe(Probe { inputs: inputs.to_vec() }), &[]);
+        self.receive()
+    }
+
+    pub(crate) fn rehearse(&self, batch: &[TensorMeta]) -> FromWorker {
+        let asked = Rehearsal { batches: vec![batch.to_vec()], check_rows: false };
+        self.send(&ToWorker::Rehearse(asked), &[]);
         self.receive()
     }
 
