@@ -30,6 +30,11 @@ pub fn show(app: &App, name: &str) -> Result<Reply, HttpError> {
         body.extend_from_slice(format!(",\"version\":{}", version.id()).as_bytes());
         write_inputs(&version, &mut body);
     }
+    if let Some(canary) = &model.route().canary {
+        let (version, share) = (canary.version.id(), canary.share.fraction());
+        let canary = format!(",\"canary\":{{\"version\":{version},\"share\":{share}}}");
+        body.extend_from_slice(canary.as_bytes());
+    }
     let config = model.config();
     body.extend_from_slice(
         format!(

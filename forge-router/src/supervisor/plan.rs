@@ -15,6 +15,7 @@ use crate::config::{
 use crate::metrics::Metrics;
 use crate::model::{BatchKind, Interface, Model, Version, VersionId, VersionSettings};
 use crate::operator::{EventKind, Events};
+use crate::system;
 use crate::tensor::TensorMeta;
 
 /// What all workers of a version share.
@@ -99,7 +100,7 @@ impl VersionPlan {
     pub async fn verify(&self) -> Result<(), Changed> {
         let checkpoint = self.checkpoint.clone();
         // One that panics has found nothing; the worker will tell what is wrong with the file.
-        tokio::task::spawn_blocking(move || checkpoint.verify()).await.unwrap_or(Ok(()))
+        system::quietly(move || checkpoint.verify()).await.unwrap_or(Ok(()))
     }
 
     /// How the board knows it.

@@ -16,6 +16,7 @@ use crate::config::{Machine, ModelConfig};
 use crate::metrics::Metrics;
 use crate::model::{Model, Registry, Share, VersionId};
 use crate::operator::{Events, OperationError};
+use crate::system;
 
 /// The supervisor's own things.
 #[derive(Debug)]
@@ -145,13 +146,13 @@ impl Shared {
     /// Opens a file that was named to the running server.
     pub async fn open_below_root(&self, given: &Path) -> Result<Checkpoint, OperationError> {
         let (root, given) = (self.model_root.clone(), given.to_owned());
-        blocking(move || Checkpoint::open_below(&root, &given)).await
+        opened(move || Checkpoint::open_below(&root, &given)).await
     }
 
     /// Opens a file that the config names.
     pub async fn open(&self, path: &Path) -> Result<Checkpoint, OperationError> {
         let path = path.to_owned();
-        blocking(move || Checkpoint::open(&path)).await
+        opened(move || Checkpoint::open(&path)).await
     }
 
     /// What `work` comes to, unless the server ends before.
@@ -240,17 +241,17 @@ impl Drop for ModelTurn {
 }
 
 /// Opening reads the whole file.
-async fn blocking(
+async fn opened(
     open: impl FnOnce() -> Result<Checkpoint, CheckpointError> + Send + 'static,
 ) -> Result<Checkpoint, OperationError> {
-    match tokio::task::spawn_blocking(open).await {
-        Ok(Ok(checkpoint)) => Ok(checkpoint),
-        Ok(Err(CheckpointError::OutsideRoot { path, root })) => {
+    match system::quietly(open).await {
+        Some(Ok(checkpoint)) => Ok(checkpoint),
+        Some(Err(CheckpointError::OutsideRoot { path, root })) => {
             Err(OperationError::OutsideRoot { path, root })
         }
-        Ok(Err(CheckpointError::Unusable { path, cause })) => {
+        Some(Err(CheckpointError::Unusable { path, cause })) => {
             Err(OperationError::Load { path, cause })
         }
-        Err(_) => Err(OperationError::Stopping),
+        None => Err(OperationError::Stopping),
     }
 }

@@ -5,8 +5,11 @@ mod cgroup;
 pub mod cpus;
 pub mod limits;
 pub mod memory;
+mod quietly;
 
 use crate::config::Machine;
+
+pub use quietly::quietly;
 
 /// The facts that a config depends on.
 pub fn machine() -> Machine {

@@ -13,7 +13,7 @@ use super::*;
 use crate::config::{self, Admin, Machine};
 use crate::http::{HttpSettings, Listener};
 use crate::metrics::Metrics;
-use crate::model::{Registry, VersionId};
+use crate::model::{Model, Registry, VersionId};
 use crate::operator::{Events, Operator, Order, Reply as Outcome};
 
 /// A front that serves the model `m`, and the orders that it gives.
@@ -31,7 +31,8 @@ impl Front {
         let machine = Machine { usable_cpus: vec![0], cpu_quota: None };
         let model = config::for_loading("m", "/m.pt".into(), toml::Table::new(), &machine).unwrap();
         let metrics = Metrics::new("0", SystemTime::now());
-        let registry = Arc::new(Registry::new(vec![model], &metrics));
+        let registry = Arc::new(Registry::default());
+        registry.add(&Model::new(model, &metrics));
         let (operator, orders) = Operator::new(Events::new());
         let settings = HttpSettings {
             max_body_bytes: 1,

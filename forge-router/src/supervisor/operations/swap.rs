@@ -6,6 +6,7 @@ use super::replace::{Then, replace};
 use crate::config::ModelConfig;
 use crate::operator::{EventKind, OperationError, SwapOrder, Swapped};
 use crate::supervisor::shared::{Managed, Previous, Shared};
+use crate::system;
 
 /// Serves the named file in place of the stable version, or as a canary beside it.
 pub async fn swap(shared: &Shared, order: SwapOrder) -> Result<Swapped, OperationError> {
@@ -39,8 +40,7 @@ pub async fn rollback(shared: &Shared, model: &str) -> Result<Swapped, Operation
         return Err(OperationError::NoPrevious { model: model.to_owned() });
     };
     let held = checkpoint.clone();
-    let verified = tokio::task::spawn_blocking(move || held.verify()).await;
-    if !matches!(verified, Ok(Ok(()))) {
+    if !matches!(system::quietly(move || held.verify()).await, Some(Ok(()))) {
         let path = checkpoint.path().to_owned();
         return Err(OperationError::Changed { path, version: id.0 });
     }
