@@ -73,6 +73,7 @@ pub async fn serve(config: Config, binary: PathBuf) -> Result<(), ServeError> {
         info!("draining");
     }
     app.enter(Phase::Draining);
+    supervisor.refuse_changes();
     let end = async {
         // Until the last answer the listener stays, so that probes read 503 and not a closed port.
         let answered = tokio::time::timeout(grace, async {

@@ -56,6 +56,17 @@ pub enum Stop {
     Soon,
 }
 
+/// How far the end of the server is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ending {
+    #[default]
+    No,
+    /// Nothing new is brought up; what serves goes on.
+    NoChanges,
+    /// Every worker retires.
+    Now,
+}
+
 /// Why a configured model cannot be served; the operator's fault, or the machine's.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("model '{model}' cannot be served: {cause}")]
@@ -69,7 +80,7 @@ pub struct CannotServe {
 pub struct Supervisor {
     shared: Arc<Shared>,
     operator: Operator,
-    stop: watch::Sender<bool>,
+    ending: watch::Sender<Ending>,
     started: watch::Receiver<Option<Result<(), CannotServe>>>,
     orders: tokio::task::JoinHandle<()>,
 }
@@ -87,7 +98,7 @@ pub struct Setting {
 impl Supervisor {
     /// Starts every worker of every configured model, and takes orders from here on.
     pub fn start(setting: Setting, config: &Config) -> Self {
-        let (stop, stopping) = watch::channel(false);
+        let (ending, ending_seen) = watch::channel(Ending::No);
         let events = Events::new();
         let (operator, inbox) = Operator::new(events.clone());
         let Setting { registry, metrics, binary, machine } = setting;
@@ -99,7 +110,7 @@ impl Supervisor {
             machine,
             config.server.model_root.clone(),
             config.server.parallel_loads.get(),
-            stopping,
+            ending_seen,
         );
         let (started_sender, started) = watch::channel(None);
         // Names in a config are unique.
@@ -107,7 +118,7 @@ impl Supervisor {
         let registered = config.models.iter().filter_map(register).collect();
         tokio::spawn(start_configured(Arc::clone(&shared), registered, started_sender));
         let orders = tokio::spawn(take_orders(Arc::clone(&shared), inbox));
-        Self { shared, operator, stop, started, orders }
+        Self { shared, operator, ending, started, orders }
     }
 
     /// Asks this supervisor.
@@ -123,10 +134,16 @@ impl Supervisor {
         started.ok().and_then(|started| started.clone()).unwrap_or(Ok(()))
     }
 
-    /// Gives operations up and retires every worker: what is in a ring is answered first, within a
-    /// bound. No process is left when this returns.
+    /// Gives up what is being brought up, and refuses further changes: the server is about to end.
+    /// What serves goes on.
+    pub fn refuse_changes(&self) {
+        self.ending.send_replace(Ending::NoChanges);
+    }
+
+    /// Retires every worker: what is in a ring is answered first, within a bound. No process is left
+    /// when this returns.
     pub async fn stop(self) {
-        self.stop.send_replace(true);
+        self.ending.send_replace(Ending::Now);
         let fleets = || self.shared.all().into_iter().flat_map(|managed| managed.fleets().all());
         for fleet in fleets() {
             if let Some(version) = fleet.version() {
@@ -173,15 +190,15 @@ async fn start_configured(
     started.send_replace(Some(Ok(())));
 }
 
-/// Carries orders out, each in a task of its own, until the server ends.
+/// Carries orders out, each in a task of its own, until every worker is to retire.
 async fn take_orders(shared: Arc<Shared>, mut inbox: mpsc::UnboundedReceiver<Order>) {
     let mut under_way = JoinSet::new();
-    let mut stopping = shared.stopping.clone();
+    let mut ending = shared.ending.clone();
     loop {
         let order = tokio::select! {
             order = inbox.recv() => order,
             Some(_) = under_way.join_next() => continue,
-            _ = stopped_flag(&mut stopping) => None,
+            _ = ending.wait_for(|ending| *ending == Ending::Now) => None,
         };
         let Some(order) = order else { break };
         let shared = Arc::clone(&shared);
@@ -245,10 +262,4 @@ fn finish<T>(by: &Asker, what: &str, outcome: Result<T, OperationError>, reply: 
 async fn stopped(stop: &mut watch::Receiver<Stop>) -> Stop {
     // Without a sender nobody is left whom it could serve.
     stop.wait_for(|stop| *stop != Stop::No).await.map_or(Stop::Soon, |stop| *stop)
-}
-
-/// Resolves once the flag is true, or its sender is gone.
-async fn stopped_flag(stop: &mut watch::Receiver<bool>) {
-    // The guard that it returns must not live on: it holds the channel's lock.
-    drop(stop.wait_for(|stop| *stop).await);
 }

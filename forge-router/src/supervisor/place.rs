@@ -93,6 +93,8 @@ impl Place {
                     },
                     Sign::Answered | Sign::Due(_) => {}
                 },
+                // Those that have gone are forgotten.
+                Some(_) = self.leaving.join_next() => {}
                 how = stopped(&mut self.stop) => {
                     for tenant in successor.into_iter().chain([current]) {
                         self.let_leave(tenant, how);

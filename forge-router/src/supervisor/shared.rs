@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedMutexGuard, Semaphore, watch};
 
+use super::Ending;
 use super::board::Board;
 use super::fleet::Fleet;
 use super::memory::Expected;
@@ -32,8 +33,7 @@ pub struct Shared {
     pub board: Arc<Board>,
     /// Memory that workers on their way are expected to take.
     pub expected: Arc<Expected>,
-    /// Turns true when the server ends: operations are given up.
-    pub stopping: watch::Receiver<bool>,
+    pub ending: watch::Receiver<Ending>,
     models: Mutex<BTreeMap<String, Arc<Managed>>>,
 }
 
@@ -84,7 +84,7 @@ impl Shared {
         machine: Machine,
         model_root: PathBuf,
         parallel_loads: usize,
-        stopping: watch::Receiver<bool>,
+        ending: watch::Receiver<Ending>,
     ) -> Arc<Self> {
         Arc::new(Self {
             registry,
@@ -99,7 +99,7 @@ impl Shared {
             },
             board: Arc::default(),
             expected: Arc::default(),
-            stopping,
+            ending,
             models: Mutex::default(),
         })
     }
@@ -155,15 +155,16 @@ impl Shared {
         opened(move || Checkpoint::open(&path)).await
     }
 
-    /// What `work` comes to, unless the server ends before.
-    pub async fn unless_stopping<T>(
+    /// What `work` comes to, unless the server is to end before.
+    pub async fn unless_ending<T>(
         &self,
         work: impl Future<Output = T>,
     ) -> Result<T, OperationError> {
-        let mut stopping = self.stopping.clone();
+        let mut ending = self.ending.clone();
         tokio::select! {
+            biased;
+            _ = ending.wait_for(|ending| *ending != Ending::No) => Err(OperationError::Stopping),
             done = work => Ok(done),
-            _ = stopping.wait_for(|stopping| *stopping) => Err(OperationError::Stopping),
         }
     }
 

@@ -20,7 +20,7 @@ pub async fn promote(shared: &Shared, model: &str) -> Result<Swapped, OperationE
     managed.model.metrics.swapped(duration);
     fleet.plan.tell(EventKind::Promoted, None, "the canary answers everybody");
     if let Some(before) = before {
-        take_down(shared, &managed, &before).await;
+        take_down(&managed, &before).await;
     }
     let path = fleet.plan.checkpoint.path().to_owned();
     let (model, version) = (model.to_owned(), fleet.plan.id);
@@ -39,7 +39,7 @@ pub async fn abort(shared: &Shared, model: &str) -> Result<VersionId, OperationE
         fleets.passing.push(Arc::clone(&fleet));
     });
     fleet.plan.tell(EventKind::Aborted, None, "the canary is taken back");
-    take_down(shared, &managed, &fleet).await;
+    take_down(&managed, &fleet).await;
     Ok(fleet.plan.id)
 }
 

@@ -64,7 +64,7 @@ pub async fn unload(shared: &Shared, model: &str) -> Result<(), OperationError> 
         (all.stable, all.canary, all.previous) = (None, None, None);
     });
     for fleet in &fleets {
-        take_down(shared, &managed, fleet).await;
+        take_down(&managed, fleet).await;
     }
     shared.events.tell(EventKind::Unloaded, model, None, None, "its workers have ended");
     Ok(())

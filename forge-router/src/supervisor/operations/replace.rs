@@ -51,7 +51,7 @@ pub async fn replace(
         managed.model.metrics.swapped(duration);
         let text = format!("{} answers after {duration:.2?}", path.display());
         fleet.plan.tell(EventKind::Swapped, None, text);
-        take_down(shared, managed, &before).await;
+        take_down(managed, &before).await;
     }
     Ok(Swapped { model, path, version, role, duration })
 }
@@ -80,7 +80,7 @@ async fn bring_up(
     let fleet = start_fleet(shared, ingredients);
     managed.change_fleets(|fleets| fleets.passing.push(Arc::clone(&fleet)));
     fleet.plan.tell(EventKind::Loading, None, format!("loading {}", path.display()));
-    let ready = shared.unless_stopping(fleet.ready()).await;
+    let ready = shared.unless_ending(fleet.ready()).await;
     drop(expected);
     let cause = match ready {
         Ok(Ok(())) => return Ok(fleet),
@@ -142,12 +142,11 @@ fn start_canary(managed: &Managed, fleet: &Arc<Fleet>, share: Share) {
 }
 
 /// Lets a version that is no longer reached answer what it has admitted, then ends its workers.
-pub async fn take_down(shared: &Shared, managed: &Managed, fleet: &Arc<Fleet>) {
+pub async fn take_down(managed: &Managed, fleet: &Arc<Fleet>) {
     fleet.plan.tell(EventKind::Draining, None, "answers what it has admitted");
     if let Some(version) = fleet.version() {
-        // Bounded, as everybody it has admitted has a deadline. At the server's end its workers
-        // retire with all others.
-        drop(shared.unless_stopping(version.drain()).await);
+        // Bounded, as everybody it has admitted has a deadline; closing it answers them as well.
+        version.drain().await;
     }
     fleet.retire(Stop::WhenIdle).await;
     managed.change_fleets(|fleets| fleets.forget(fleet));
