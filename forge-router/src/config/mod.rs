@@ -9,6 +9,7 @@
 //! a [`Machine`]. `docs/configuration.md` lists every key.
 
 mod admin;
+mod changed;
 mod check;
 mod cpus;
 mod device;
@@ -31,6 +32,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 pub use admin::Admin;
+pub use changed::changed_keys;
 pub use check::report;
 pub use error::{ConfigErrors, Problem};
 pub use inputs::DeclaredInput;

@@ -108,8 +108,7 @@ impl Supervisor {
             events,
             binary,
             machine,
-            config.server.model_root.clone(),
-            config.server.parallel_loads.get(),
+            config.server.clone(),
             ending_seen,
         );
         let (started_sender, started) = watch::channel(None);

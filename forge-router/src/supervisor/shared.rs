@@ -13,7 +13,7 @@ use super::fleet::Fleet;
 use super::memory::Expected;
 use super::plan::Turns;
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::config::{Machine, ModelConfig};
+use crate::config::{Machine, ModelConfig, ServerConfig};
 use crate::metrics::Metrics;
 use crate::model::{Model, Registry, Share, VersionId};
 use crate::operator::{Events, OperationError};
@@ -27,8 +27,8 @@ pub struct Shared {
     pub events: Events,
     pub binary: PathBuf,
     pub machine: Machine,
-    /// Where files named to the running server must lie.
-    pub model_root: PathBuf,
+    /// What it was started with.
+    pub server: ServerConfig,
     pub turns: Turns,
     pub board: Arc<Board>,
     /// Memory that workers on their way are expected to take.
@@ -82,8 +82,7 @@ impl Shared {
         events: Events,
         binary: PathBuf,
         machine: Machine,
-        model_root: PathBuf,
-        parallel_loads: usize,
+        server: ServerConfig,
         ending: watch::Receiver<Ending>,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -92,11 +91,11 @@ impl Shared {
             events,
             binary,
             machine,
-            model_root,
             turns: Turns {
-                loads: Arc::new(Semaphore::new(parallel_loads)),
+                loads: Arc::new(Semaphore::new(server.parallel_loads.get())),
                 regions: Arc::default(),
             },
+            server,
             board: Arc::default(),
             expected: Arc::default(),
             ending,
@@ -145,7 +144,7 @@ impl Shared {
 
     /// Opens a file that was named to the running server.
     pub async fn open_below_root(&self, given: &Path) -> Result<Checkpoint, OperationError> {
-        let (root, given) = (self.model_root.clone(), given.to_owned());
+        let (root, given) = (self.server.model_root.clone(), given.to_owned());
         opened(move || Checkpoint::open_below(&root, &given)).await
     }
 

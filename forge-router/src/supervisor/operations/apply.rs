@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::load::{load_configured, unload};
 use super::replace::{Then, replace};
 use super::swap::without_canary;
-use crate::config::{Config, ModelConfig};
+use crate::config::{self, Config, ModelConfig};
 use crate::operator::{Applied, EventKind, OperationError};
 use crate::supervisor::shared::{Managed, Shared};
 
@@ -14,7 +14,8 @@ use crate::supervisor::shared::{Managed, Shared};
 /// another file. What fails serves on as it was. A model that was loaded at run time is gone, too, as
 /// the config does not name it.
 pub async fn apply(shared: &Shared, config: Config) -> Result<Applied, OperationError> {
-    let mut applied = Applied::default();
+    let needs_restart = config::changed_keys(&shared.server, &config.server);
+    let mut applied = Applied { needs_restart, ..Applied::default() };
     let wanted: BTreeMap<String, ModelConfig> =
         config.models.into_iter().map(|model| (model.name.to_string(), model)).collect();
     for managed in shared.all() {
