@@ -56,7 +56,9 @@ pub use descriptor::DescriptorError;
 pub use dtype::Dtype;
 pub use geometry::{Geometry, GeometryError, MAX_FRAMES, MAX_PAYLOAD, MIN_FRAMES, aligned};
 pub use heap::{give_back_free_pages, give_back_freed_memory, share_one_heap};
-pub use messages::{FromWorker, LoadModel, PROTOCOL, PeerFds, Probe, Rehearsal, Stage, ToWorker};
+pub use messages::{
+    FromWorker, LoadModel, PROTOCOL, PeerFds, Probe, Rehearsal, Setting, Stage, ToWorker,
+};
 pub use outcome::{BatchId, FailureKind, MAX_TEXT, Outcome};
 pub use placement::FrameFull;
 pub use region::RegionError;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Geometry, Signature, TensorMeta};
 
 /// The version of everything two processes of different builds could disagree about.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// What the router says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,9 +40,11 @@ pub enum FromWorker {
         capability: String,
     },
     Loaded(Signature),
-    /// What was chosen, in words for the log.
     Rehearsed {
+        /// What was chosen, for [`Setting::Chosen`].
         setting: String,
+        /// The same in words for the log.
+        told: String,
     },
     Probed {
         outputs: Vec<TensorMeta>,
@@ -85,8 +87,6 @@ pub struct LoadModel {
     pub cpus: Vec<usize>,
     /// Whether inputs and outputs are `[rows, …]`; else each run is one request, as it came.
     pub batching: bool,
-    /// Whether the engine may change the model to make it faster.
-    pub optimize: bool,
 }
 
 /// Runs before anything is served, on inputs the worker makes up.
@@ -96,6 +96,18 @@ pub struct Rehearsal {
     pub batches: Vec<Vec<TensorMeta>>,
     /// Whether to refuse a model whose rows depend on each other.
     pub check_rows: bool,
+    pub setting: Setting,
+}
+
+/// How an engine is to run a model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Setting {
+    /// As it was loaded.
+    Plain,
+    /// In the fastest way whose answers agree with the plain one's; the engine finds out which.
+    Fastest,
+    /// In the way that another worker of the version has found.
+    Chosen(String),
 }
 
 /// A trial run.

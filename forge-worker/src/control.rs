@@ -11,7 +11,7 @@ use forge_ipc::{
 use crate::measure::Measure;
 use crate::rows_first::RowsFirst;
 use crate::sample::Sample;
-use crate::{Engine, EngineError, ModelFile, affinity, loader, rehearse};
+use crate::{Chosen, Engine, EngineError, ModelFile, affinity, loader, rehearse};
 
 /// Longest text of a failure in bytes, so that the message stays well under one packet.
 const LONGEST_FAILURE: usize = 16 * 1024;
@@ -96,9 +96,9 @@ fn load_and_try<E: Engine>(
     loop {
         match control.receive()? {
             Received { message: ToWorker::Rehearse(asked), .. } => {
-                let setting = rehearse::rehearse(&mut engine, &asked, settings.optimize)
+                let Chosen { name, told } = rehearse::rehearse(&mut engine, &asked)
                     .map_err(|error| refusal(Stage::Rehearse, &error))?;
-                control.send(&FromWorker::Rehearsed { setting }, &[])?;
+                control.send(&FromWorker::Rehearsed { setting: name, told }, &[])?;
             }
             Received { message: ToWorker::Probe(asked), .. } => {
                 control.send(&probe(&mut engine, &asked, settings.batching)?, &[])?;

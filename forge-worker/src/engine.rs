@@ -45,9 +45,13 @@ pub trait Engine: Sized + Send {
     fn run(&mut self, batch: &BatchView<'_>, out: &mut dyn OutputSink) -> Result<(), EngineError>;
 
     /// Finds the setting in which such batches run fastest with the same outputs, and keeps it.
-    /// Returns what that is, for the log.
-    fn optimize(&mut self, _batches: &[Vec<TensorMeta>]) -> Result<String, EngineError> {
-        Ok("as it is".to_owned())
+    fn optimize(&mut self, _batches: &[Vec<TensorMeta>]) -> Result<Chosen, EngineError> {
+        Ok(Chosen { name: String::new(), told: "as it is".to_owned() })
+    }
+
+    /// Takes the setting of that name, which [`Engine::optimize`] has found in another process.
+    fn take(&mut self, _setting: &str) -> Result<(), EngineError> {
+        Ok(())
     }
 
     /// Remembers the state that runs may change, so that [`Engine::restore`] can put it back.
@@ -65,6 +69,15 @@ pub trait Engine: Sized + Send {
     fn forget(&mut self) -> Result<(), EngineError> {
         Ok(())
     }
+}
+
+/// A setting that an engine has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// For [`Engine::take`].
+    pub name: String,
+    /// For the log.
+    pub told: String,
 }
 
 /// What `forge --version` and the first control message say about an engine.

@@ -30,7 +30,7 @@ mod serve;
 mod warm;
 
 pub use collected::{Collected, Difference, difference};
-pub use engine::{Description, Engine, EngineError, ModelFile};
+pub use engine::{Chosen, Description, Engine, EngineError, ModelFile};
 pub use log::say;
 pub use run::run;
 pub use sample::Sample;

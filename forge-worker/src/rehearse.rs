@@ -1,17 +1,17 @@
 //! Runs on made-up inputs before anything is served: whether the rows of a batch are apart, the
 //! fastest setting, and then until times are steady.
 
-use forge_ipc::{Rehearsal, TensorMeta};
+use forge_ipc::{Rehearsal, Setting, TensorMeta};
 
 use crate::collected::{Collected, Difference, difference};
 use crate::sample::Sample;
 use crate::warm::warm;
-use crate::{Engine, EngineError};
+use crate::{Chosen, Engine, EngineError};
 
 const ESCAPES: &str = "Set batching = false to run each request alone, or check_batching = false \
                        if this is meant";
 
-/// Does what the router asked; the words are for its log.
+/// Does what the router asked.
 ///
 /// # Errors
 ///
@@ -20,21 +20,28 @@ const ESCAPES: &str = "Set batching = false to run each request alone, or check_
 pub(crate) fn rehearse<E: Engine>(
     engine: &mut E,
     asked: &Rehearsal,
-    optimize: bool,
-) -> Result<String, EngineError> {
+) -> Result<Chosen, EngineError> {
     engine.remember()?;
     if asked.check_rows
         && let Some(metas) = asked.batches.first()
     {
         check_rows(engine, metas)?;
     }
-    let setting = match optimize {
-        true => engine.optimize(&asked.batches)?,
-        false => "plain, as its config says".to_owned(),
+    let chosen = match &asked.setting {
+        Setting::Fastest => engine.optimize(&asked.batches)?,
+        Setting::Plain => {
+            Chosen { name: String::new(), told: "plain, as its config says".to_owned() }
+        }
+        Setting::Chosen(name) => {
+            engine.take(name)?;
+            // A setting may have replaced the model, whose state is what counts.
+            engine.remember()?;
+            Chosen { name: name.clone(), told: "as another worker found".to_owned() }
+        }
     };
     warm(engine, &asked.batches)?;
     engine.restore()?;
-    Ok(setting)
+    Ok(chosen)
 }
 
 /// Runs two rows together and each alone. A model that refuses these inputs is none to judge: the

@@ -18,12 +18,13 @@ use std::sync::Arc;
 
 use forge_ipc::{
     ControlError, FromWorker, Geometry, GeometryError, LoadModel, PROTOCOL, PeerFds, Probe,
-    RegionError, Rehearsal, RouterEnd, Signature, TensorMeta, ToWorker,
+    RegionError, Rehearsal, RouterEnd, Setting, Signature, TensorMeta, ToWorker,
 };
 
 use tracing::info;
 
 use super::control::Control;
+use super::incarnation::Turn;
 use super::plan::WorkerPlan;
 use crate::config::FRAMES_PER_WORKER;
 use crate::dispatch::WorkerLink;
@@ -72,16 +73,27 @@ pub enum HandshakeError {
 }
 
 /// Leads a process that was just started to the point where batches can run.
-pub async fn handshake(control: &Control, plan: &WorkerPlan) -> Result<Attached, HandshakeError> {
+///
+/// What another process of the version has found out is not found out again.
+pub async fn handshake(
+    control: &Control,
+    plan: &WorkerPlan,
+    turn: Turn,
+) -> Result<Attached, HandshakeError> {
     plan.version.metrics.engine_known(&expect_hello(control).await?);
     let signature = load(control, plan).await?;
     let config = plan.config();
     let interface = Interface::new(&signature, config)?;
     let row = interface.fixed_row();
-    rehearse(control, plan, row.clone().or_else(|| interface.smallest_row()).as_deref()).await?;
-    let probed = match row {
-        Some(row) => probe(control, plan, &row).await?,
-        None => 0,
+    let smallest = row.clone().or_else(|| interface.smallest_row());
+    rehearse(control, plan, smallest.as_deref(), turn).await?;
+    let probed = match (row, plan.version.learned.probed.get()) {
+        (Some(_), Some(known)) => *known,
+        (Some(row), None) => {
+            let bytes = probe(control, plan, &row).await?;
+            *plan.version.learned.probed.get_or_init(|| bytes)
+        }
+        (None, _) => 0,
     };
     let (request, response) = plan.version.payloads(&interface);
     let geometry = Geometry::new(FRAMES_PER_WORKER, request, response.max(probed))?;
@@ -116,7 +128,6 @@ async fn load(control: &Control, plan: &WorkerPlan) -> Result<Signature, Handsha
         threads: plan.worker.threads.get(),
         cpus: plan.worker.cpus.clone(),
         batching: plan.config().batching,
-        optimize: plan.config().optimize,
     };
     control.send(&ToWorker::Load(load), &[plan.version.checkpoint.file().as_fd()])?;
     match receive(control).await? {
@@ -131,21 +142,29 @@ async fn rehearse(
     control: &Control,
     plan: &WorkerPlan,
     row: Option<&[TensorMeta]>,
+    turn: Turn,
 ) -> Result<(), HandshakeError> {
     let config = plan.config();
-    let kinds = plan.kinds(row);
+    let kinds = plan.kinds(row, turn);
     if kinds.is_empty() {
         return Ok(());
     }
+    let known = plan.version.learned.setting.get();
     let checks = config.batching && config.check_batching && plan.max_batch_size() > 1;
     let rehearsal = Rehearsal {
         batches: kinds.iter().map(|kind| plan.batch(&kind.row, kind.rows)).collect(),
-        check_rows: checks && row.is_some(),
+        check_rows: checks && row.is_some() && known.is_none(),
+        setting: match known {
+            _ if !config.optimize => Setting::Plain,
+            None => Setting::Fastest,
+            Some(chosen) => Setting::Chosen(chosen.clone()),
+        },
     };
     control.send(&ToWorker::Rehearse(rehearsal), &[])?;
     match receive(control).await? {
-        FromWorker::Rehearsed { setting } => {
-            info!(model = %plan.model().name, worker = plan.index, "the model runs {}", one_line(&setting));
+        FromWorker::Rehearsed { setting, told } => {
+            info!(model = %plan.model().name, worker = plan.index, "the model runs {}", one_line(&told));
+            plan.version.learned.setting.get_or_init(|| setting);
             Ok(())
         }
         other => Err(out_of_turn(&other, "Rehearsed")),

@@ -99,7 +99,7 @@ pub async fn live(
     };
     tell(News::Spawned { pid: process.pid() });
     let attached = tokio::select! {
-        attached = attach(plan, &control, &mut process) => attached,
+        attached = attach(plan, turn, &control, &mut process) => attached,
         _ = stopped(stop) => {
             tell(News::Draining);
             process.kill().await;
@@ -117,7 +117,7 @@ pub async fn live(
     }
     tell(News::Attached { region_bytes: link.region_bytes() });
     let worker = Worker { plan, started, process, control, link, version };
-    worker.serve(loading, tell, stop).await
+    worker.serve((turn, loading), tell, stop).await
 }
 
 fn start(plan: &WorkerPlan) -> Result<(Process, Control), String> {
@@ -137,11 +137,12 @@ fn start(plan: &WorkerPlan) -> Result<(Process, Control), String> {
 /// part of the cause.
 async fn attach(
     plan: &WorkerPlan,
+    turn: Turn,
     control: &Control,
     process: &mut Process,
 ) -> Result<Attached, String> {
     let patience = plan.config().load_timeout;
-    match tokio::time::timeout(patience, handshake::handshake(control, plan)).await {
+    match tokio::time::timeout(patience, handshake::handshake(control, plan, turn)).await {
         Ok(Ok(attached)) => Ok(attached),
         Ok(Err(HandshakeError::Control(ControlError::Closed))) => {
             // It ends, or has ended; killing what already ends does not change how.
@@ -184,7 +185,7 @@ impl Worker<'_> {
     /// `loading` is given back once the worker is ready.
     async fn serve<L>(
         mut self,
-        loading: L,
+        (turn, loading): (Turn, L),
         tell: impl Fn(News),
         stop: &mut watch::Receiver<Stop>,
     ) -> Incarnation {
@@ -195,7 +196,7 @@ impl Worker<'_> {
         tokio::pin!(completions);
 
         let warmed = tokio::select! {
-            warmed = warm_up(self.plan, &self.control, &link, &version) => warmed,
+            warmed = warm_up(self.plan, &self.control, &link, &version, turn) => warmed,
             ending = &mut completions => Err(ending.to_string()),
             ended = self.process.ended() => Err(ended.cause()),
             _ = stopped(stop) => {

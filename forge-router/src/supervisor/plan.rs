@@ -8,6 +8,7 @@ use std::time::Instant;
 use tokio::sync::{Mutex, Semaphore};
 
 use super::board::Key;
+use super::incarnation::Turn;
 use crate::checkpoint::{Changed, Checkpoint};
 use crate::config::{
     ModelConfig, WorkerConfig, frame_bytes, least_response_payload, request_payload,
@@ -34,6 +35,7 @@ pub struct VersionPlan {
     pub served: Vec<BatchKind>,
     /// When its file had been opened.
     pub since: Instant,
+    pub learned: Learned,
     /// Made when the first worker has loaded the model.
     version: OnceLock<Arc<Version>>,
     told_state: AtomicBool,
@@ -46,6 +48,15 @@ pub struct Turns {
     pub loads: Arc<Semaphore>,
     /// Held while regions are made.
     pub regions: Arc<Mutex<()>>,
+}
+
+/// What the first process of a version has found out of its model, for those after it.
+#[derive(Debug, Default)]
+pub struct Learned {
+    /// The name of the setting that it runs fastest with.
+    pub setting: OnceLock<String>,
+    /// Payload bytes that a response frame needs.
+    pub probed: OnceLock<u64>,
 }
 
 /// What a version is made of; see [`VersionPlan`].
@@ -86,6 +97,7 @@ impl VersionPlan {
             turns,
             served,
             since: Instant::now(),
+            learned: Learned::default(),
             version: OnceLock::new(),
             told_state: AtomicBool::new(false),
         })
@@ -169,8 +181,9 @@ impl WorkerPlan {
     }
 
     /// The batches a worker is made ready with, before its rings exist: those its config declares,
-    /// where it does (`row`), and those that the version before it ran most.
-    pub fn kinds(&self, row: Option<&[TensorMeta]>) -> Vec<BatchKind> {
+    /// where it does (`row`), and those that the version before it ran most. Where clients wait, one
+    /// has to do: theirs make it ready for the others.
+    pub fn kinds(&self, row: Option<&[TensorMeta]>, turn: Turn) -> Vec<BatchKind> {
         let declared = row.map(Arc::from).into_iter().flat_map(|row: Arc<[TensorMeta]>| {
             self.batch_sizes()
                 .into_iter()
@@ -183,17 +196,20 @@ impl WorkerPlan {
                 kinds.push(served.clone());
             }
         }
+        if turn == Turn::Urgent {
+            kinds.truncate(1);
+        }
         kinds
     }
 
     /// The batches that then run through its rings, on the thread that serves: what the version before
     /// it ran most, where there is one. Its clients wait for the same CPUs meanwhile, so a full batch
     /// is run only where they send such.
-    pub fn last_kinds(&self, row: Option<&[TensorMeta]>) -> Vec<BatchKind> {
+    pub fn last_kinds(&self, row: Option<&[TensorMeta]>, turn: Turn) -> Vec<BatchKind> {
         let served = &self.version.served;
         let is_wanted =
             |kind: &BatchKind| served.is_empty() || kind.rows == 1 || served.contains(kind);
-        self.kinds(row).into_iter().filter(is_wanted).collect()
+        self.kinds(row, turn).into_iter().filter(is_wanted).collect()
     }
 
     /// So many of these rows; without batching the request itself.

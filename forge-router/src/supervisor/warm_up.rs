@@ -4,6 +4,7 @@ use tracing::{info, warn};
 
 use super::control::Control;
 use super::handshake;
+use super::incarnation::Turn;
 use super::plan::WorkerPlan;
 use super::warm;
 use crate::dispatch::WorkerLink;
@@ -17,9 +18,10 @@ pub async fn warm_up(
     control: &Control,
     link: &WorkerLink,
     version: &Version,
+    turn: Turn,
 ) -> Result<(), String> {
     let interface = version.interface();
-    let kinds = plan.last_kinds(interface.smallest_row().as_deref());
+    let kinds = plan.last_kinds(interface.smallest_row().as_deref(), turn);
     if kinds.is_empty() {
         return Ok(());
     }

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use forge_ipc::TensorMeta;
-use forge_worker::{Collected, Engine, EngineError, Sample, difference};
+use forge_worker::{Chosen, Collected, Engine, EngineError, Sample, difference};
 
 use super::TorchScript;
 use super::ffi::Variant;
@@ -21,32 +21,36 @@ const LONG: Duration = Duration::from_millis(500);
 /// Nothing more is tried after so long.
 const BUDGET: Duration = Duration::from_secs(5);
 
+const PLAIN: &str = "plain";
+
+/// What there is beside the plain module.
+const VARIANTS: [(Variant, &str); 2] =
+    [(Variant::Frozen, "frozen"), (Variant::ForInference, "optimized for inference")];
+
 /// Leaves the fastest of the settings in `engine`, and says which that is.
 pub(super) fn choose(
     engine: &mut TorchScript,
     batches: &[Vec<TensorMeta>],
-) -> Result<String, EngineError> {
+) -> Result<Chosen, EngineError> {
     let begun = Instant::now();
     let no_memory = || EngineError::OutOfMemory("no memory for made-up inputs".to_owned());
     let samples: Option<Vec<Sample>> =
         batches.iter().zip(1..).map(|(metas, seed)| Sample::new(metas, seed)).collect();
     let samples = match quick(engine, samples.ok_or_else(no_memory)?) {
         Ok(samples) => samples,
-        Err(cause) => return Ok(format!("plain: it does not run on made-up inputs ({cause})")),
+        Err(cause) => return Ok(plain(format!("it does not run on made-up inputs ({cause})"))),
     };
-    let plain = Trial::of(engine, &samples)?;
+    let unchanged = Trial::of(engine, &samples)?;
     let again = samples.first().map(|sample| sample.run(engine)).transpose()?;
     if !engine.restore()?.is_empty() {
-        return Ok("plain: it changes its buffers".to_owned());
+        return Ok(plain("it changes its buffers".to_owned()));
     }
-    if plain.outputs.iter().zip(&again).any(|(one, other)| differ(one, other)) {
-        return Ok("plain: it answers the same input differently each time".to_owned());
+    if unchanged.outputs.iter().zip(&again).any(|(one, other)| differ(one, other)) {
+        return Ok(plain("it answers the same input differently each time".to_owned()));
     }
-    let (mut best, mut name) = (plain.times.clone(), "plain");
+    let (mut best, mut name) = (unchanged.times.clone(), PLAIN);
     let mut refused = String::new();
-    for (variant, called) in
-        [(Variant::Frozen, "frozen"), (Variant::ForInference, "optimized for inference")]
-    {
+    for (variant, called) in VARIANTS {
         if begun.elapsed() > BUDGET {
             refused.push_str(&format!("; {called} was not tried, as that would take long"));
             continue;
@@ -55,7 +59,7 @@ pub(super) fn choose(
         model.remember(true)?;
         let before = std::mem::replace(&mut engine.model, model);
         match Trial::of(engine, &samples) {
-            Ok(trial) if plain.differs_from(&trial) => {
+            Ok(trial) if unchanged.differs_from(&trial) => {
                 refused.push_str(&format!("; {called} gives other answers"));
                 engine.model = before;
             }
@@ -65,8 +69,21 @@ pub(super) fn choose(
             _ => engine.model = before,
         }
     }
-    let share = relative(&best, &plain.times) * 100.0;
-    Ok(format!("{name}, {share:.0} % of the plain module's time{refused}"))
+    let share = relative(&best, &unchanged.times) * 100.0;
+    let told = format!("{name}, {share:.0} % of the plain module's time{refused}");
+    Ok(Chosen { name: name.to_owned(), told })
+}
+
+/// Makes the setting of that name the one of `engine`; an unknown one, of another build, is left out.
+pub(super) fn take(engine: &mut TorchScript, setting: &str) -> Result<(), EngineError> {
+    if let Some((variant, _)) = VARIANTS.into_iter().find(|(_, called)| *called == setting) {
+        engine.model = engine.model.variant(variant)?;
+    }
+    Ok(())
+}
+
+fn plain(because: String) -> Chosen {
+    Chosen { name: PLAIN.to_owned(), told: format!("plain: {because}") }
 }
 
 /// The first of the batches, and those of the others that do not take long: a start must not last

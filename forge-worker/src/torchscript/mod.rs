@@ -21,7 +21,7 @@ mod threads;
 use forge_ipc::{
     Arguments, BatchView, Given, InputView, LoadModel, OutputSink, Signature, Structure, TensorMeta,
 };
-use forge_worker::{Description, Engine, EngineError, ModelFile};
+use forge_worker::{Chosen, Description, Engine, EngineError, ModelFile};
 use tch::{Device, Tensor};
 
 pub(crate) use cuda::open_if_asked as open_cuda_if_asked;
@@ -75,8 +75,12 @@ impl Engine for TorchScript {
         Ok(self.model.remember(false)?)
     }
 
-    fn optimize(&mut self, batches: &[Vec<TensorMeta>]) -> Result<String, EngineError> {
+    fn optimize(&mut self, batches: &[Vec<TensorMeta>]) -> Result<Chosen, EngineError> {
         fastest::choose(self, batches)
+    }
+
+    fn take(&mut self, setting: &str) -> Result<(), EngineError> {
+        fastest::take(self, setting)
     }
 
     fn run(&mut self, batch: &BatchView<'_>, out: &mut dyn OutputSink) -> Result<(), EngineError> {

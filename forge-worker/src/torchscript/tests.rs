@@ -319,6 +319,5 @@ fn settings(device: &str, threads: u32) -> LoadModel {
         threads,
         cpus: Vec::new(),
         batching: true,
-        optimize: true,
     }
 }

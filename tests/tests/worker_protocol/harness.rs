@@ -10,8 +10,8 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use forge_ipc::{
-    ControlSocket, FromWorker, Geometry, LoadModel, Probe, Rehearsal, RouterEnd, Signature,
-    TensorMeta, ToWorker,
+    ControlSocket, FromWorker, Geometry, LoadModel, Probe, Rehearsal, RouterEnd, Setting,
+    Signature, TensorMeta, ToWorker,
 };
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -75,7 +75,6 @@ impl Worker {
             threads: 1,
             cpus: cpus.to_vec(),
             batching: true,
-            optimize: false,
         };
         self.send(&ToWorker::Load(settings), &[model_file(script).as_fd()]);
     }
@@ -86,7 +85,8 @@ impl Worker {
     }
 
     pub(crate) fn rehearse(&self, batch: &[TensorMeta]) -> FromWorker {
-        let asked = Rehearsal { batches: vec![batch.to_vec()], check_rows: false };
+        let asked =
+            Rehearsal { batches: vec![batch.to_vec()], check_rows: false, setting: Setting::Plain };
         self.send(&ToWorker::Rehearse(asked), &[]);
         self.receive()
     }

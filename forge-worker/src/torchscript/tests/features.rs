@@ -89,7 +89,7 @@ fn the_fastest_setting_answers_as_the_plain_one() {
     let input = floats(&[2, 768], &[0.25; 2 * 768]);
     let plain = engine.answer(std::slice::from_ref(&input), 2).unwrap();
     engine.remember().unwrap();
-    let chosen = engine.optimize(&[vec![input.0]]).unwrap();
+    let chosen = engine.optimize(&[vec![input.0]]).unwrap().told;
     assert!(chosen.contains("% of the plain module's time"), "{chosen}");
     let fastest = engine.answer(&[input], 2).unwrap();
     let values = |answer: &Answer| -> Vec<f32> {
@@ -116,6 +116,6 @@ fn a_frozen_model_keeps_the_buffers_that_it_may_change() {
 fn a_model_with_state_is_left_as_it_is() {
     let mut engine = load("counter");
     engine.remember().unwrap();
-    let chosen = engine.optimize(&[vec![floats(&[1, 1], &[0.0]).0]]).unwrap();
+    let chosen = engine.optimize(&[vec![floats(&[1, 1], &[0.0]).0]]).unwrap().told;
     assert_eq!(chosen, "plain: it changes its buffers");
 }
