@@ -36,7 +36,7 @@ pub(crate) fn rehearse<E: Engine>(
             engine.take(name)?;
             // A setting may have replaced the model, whose state is what counts.
             engine.remember()?;
-            Chosen { name: name.clone(), told: "as another worker found".to_owned() }
+            Chosen { name: name.clone(), told: format!("{name}, as another worker found") }
         }
     };
     warm(engine, &asked.batches)?;
