@@ -21,6 +21,8 @@ mod model;
 mod name;
 mod section;
 mod server;
+mod show;
+mod source;
 #[cfg(test)]
 mod tests;
 mod workers;
@@ -40,6 +42,8 @@ pub use memory::{FRAMES_PER_WORKER, frame_bytes, least_response_payload, request
 pub use model::ModelConfig;
 pub use name::ModelName;
 pub use server::ServerConfig;
+pub use show::table;
+pub use source::{Files, Source};
 pub use workers::{Machine, WorkerConfig};
 
 use self::error::Problems;

@@ -48,11 +48,11 @@ pub struct WorkerConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkersPlan {
     /// Given to them in turn; at least one.
-    devices: Vec<Device>,
+    pub(super) devices: Vec<Device>,
     /// Of each of them, where the operator says it.
     threads: Option<NonZeroU32>,
     /// Split among them; empty: wherever the router may run.
-    cpus: Vec<usize>,
+    pub(super) cpus: Vec<usize>,
 }
 
 impl WorkersPlan {

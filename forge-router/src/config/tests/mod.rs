@@ -6,6 +6,7 @@ mod errors;
 mod loading;
 mod memory;
 mod samples;
+mod show;
 mod workers;
 
 use std::fs;
