@@ -16,6 +16,7 @@ mod batching;
 mod checkpoint;
 pub mod cli;
 mod config;
+mod ctl;
 mod dispatch;
 mod http;
 pub mod json;

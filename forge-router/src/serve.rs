@@ -5,6 +5,8 @@
 //!   └──── the listener answers from here on: 503 for a model that is not loaded
 //! ```
 
+mod control;
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,10 +14,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
+pub use self::control::Steering;
+use self::control::{ControlTasks, Front};
 use crate::config::{Config, ServerConfig};
+use crate::ctl::SocketError;
 use crate::http::{App, BindError, HttpSettings, Listener, Phase};
 use crate::memory_budget::MemoryBudget;
 use crate::metrics::Metrics;
@@ -30,12 +35,14 @@ pub enum ServeError {
     Bind(#[from] BindError),
     #[error(transparent)]
     Model(#[from] CannotServe),
+    #[error(transparent)]
+    Socket(#[from] SocketError),
     #[error("signals cannot be waited for: {0}")]
     Signals(std::io::Error),
 }
 
 /// Serves until a signal asks for the end, and then until everything admitted is answered.
-pub async fn serve(config: Config, binary: PathBuf) -> Result<(), ServeError> {
+pub async fn serve(config: Config, steering: Steering, binary: PathBuf) -> Result<(), ServeError> {
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     raise_file_limit();
     if !forge_ipc::give_back_freed_memory() {
@@ -45,6 +52,7 @@ pub async fn serve(config: Config, binary: PathBuf) -> Result<(), ServeError> {
     let budget = MemoryBudget::new(config.server.max_inflight_bytes.get());
     let listener = Listener::bind(config.server.address).await?;
     let address = listener.address();
+    let socket = control::bind(steering.socket.clone(), &config)?;
     let grace = config.server.shutdown_grace;
     let settings = http_settings(&config.server, address);
     let registry = Arc::new(Registry::default());
@@ -56,9 +64,12 @@ pub async fn serve(config: Config, binary: PathBuf) -> Result<(), ServeError> {
     };
     let supervisor = Supervisor::start(setting, &config);
     let operator = supervisor.operator().clone();
-    let app = App::new(registry, operator, budget, metrics, settings);
+    let app = App::new(registry, operator.clone(), budget, metrics, settings);
 
     let (draining, drain) = watch::channel(false);
+    let front = Front::new(Arc::clone(&app), address, signals.ends.clone());
+    let control = ControlTasks::start(socket, (operator, config), steering, front)
+        .map_err(ServeError::Signals)?;
     let front = tokio::spawn(listener.serve(Arc::clone(&app), drain));
     let outcome = tokio::select! {
         started = supervisor.started() => started.map(|()| true).map_err(ServeError::from),
@@ -85,6 +96,7 @@ pub async fn serve(config: Config, binary: PathBuf) -> Result<(), ServeError> {
             warn!("requests were still running after {grace:?} (server.shutdown_grace_s)");
         }
         supervisor.stop().await;
+        control.stop().await;
     };
     tokio::select! {
         () = end => {}
@@ -126,18 +138,23 @@ fn raise_file_limit() {
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// What stands for a signal: `forge ctl shutdown`.
+    ends: mpsc::UnboundedSender<()>,
+    ended: mpsc::UnboundedReceiver<()>,
 }
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
         let terminate = signal(SignalKind::terminate())?;
-        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
+        let (ends, ended) = mpsc::unbounded_channel();
+        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())?, ends, ended })
     }
 
     async fn asked_to_end(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = self.ended.recv() => {}
         }
     }
 }

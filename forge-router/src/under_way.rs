@@ -25,20 +25,21 @@ impl UnderWay {
 
     /// For who keeps its count without a borrow: each is followed by one [`UnderWay::leave`].
     pub fn enter(&self) {
-        self.under_way.fetch_add(1, Ordering::AcqRel);
+        self.under_way.fetch_add(1, Ordering::SeqCst);
     }
 
     pub fn leave(&self) {
-        if self.under_way.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.last_one_ended.notify_one();
+        if self.under_way.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.last_one_ended.notify_waiters();
         }
     }
 
-    /// Waits until none is under way; for one waiter at a time.
+    /// Waits for a moment at which none is under way. Any number may wait.
     pub async fn none(&self) {
-        while self.under_way.load(Ordering::Acquire) > 0 {
-            // `notify_one` keeps a permit, so an end between the look and the wait is not missed.
-            self.last_one_ended.notified().await;
+        // Made before the look, so that an end between the two is not missed.
+        let ended = self.last_one_ended.notified();
+        if self.under_way.load(Ordering::SeqCst) > 0 {
+            ended.await;
         }
     }
 }
@@ -46,5 +47,24 @@ impl UnderWay {
 impl Drop for OneUnderWay<'_> {
     fn drop(&mut self) {
         self.all.leave();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn everybody_who_waits_is_told_of_the_moment_at_which_none_is_under_way() {
+        let all = UnderWay::default();
+        all.none().await;
+        let (one, other) = (all.begin(), all.begin());
+        let end = async {
+            drop(one);
+            drop(other);
+            // The next one does not hold up those who waited before it.
+            std::mem::forget(all.begin());
+        };
+        tokio::join!(biased; all.none(), all.none(), end);
     }
 }

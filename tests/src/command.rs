@@ -1,6 +1,8 @@
 //! Commands that are run to their end.
 
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{env, process};
 
 use crate::captured::Captured;
 use crate::programs::program;
@@ -21,10 +23,17 @@ impl Finished {
     }
 }
 
-/// `forge` with these arguments.
+/// `forge` with these arguments. A server gets a control socket of its own: as root all of them would
+/// want the same. Where it does not come to serve, or ends by itself, no file is left.
 pub fn forge(arguments: &[&str]) -> Command {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     let mut command = Command::new(program("forge"));
     command.args(arguments);
+    if arguments.first() == Some(&"serve") {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("forge-test-{}-{number}.sock", process::id());
+        command.arg("--socket").arg(env::temp_dir().join(name));
+    }
     command
 }
 

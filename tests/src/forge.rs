@@ -1,6 +1,7 @@
 //! A running Forge.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::sync::OnceLock;
 use std::thread;
@@ -9,6 +10,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::captured::Captured;
+use crate::command::{Finished, finish, forge};
 use crate::http::{Connection, Response};
 use crate::process::Process;
 use crate::scrape::Scrape;
@@ -28,8 +30,10 @@ pub struct Forge {
     has_ended: bool,
     /// What it held when it was ready.
     held: OnceLock<Held>,
+    /// Its control socket.
+    socket: PathBuf,
     /// Its config and its models.
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 /// What requests could leave behind: descriptors, mapped files, workers.
@@ -48,7 +52,7 @@ impl Forge {
         Setup::new().test_model(model, script).start()
     }
 
-    pub(crate) fn new(mut child: Child, dir: TempDir) -> Self {
+    pub(crate) fn new(mut child: Child, dir: TempDir, socket: PathBuf) -> Self {
         let stdout = Captured::of(child.stdout.take().expect("a pipe"));
         let log = Captured::of(child.stderr.take().expect("a pipe"));
         let process = Process::new(child.id());
@@ -61,7 +65,8 @@ impl Forge {
             log,
             has_ended: false,
             held: OnceLock::new(),
-            _dir: dir,
+            socket,
+            dir,
         }
     }
 
@@ -139,7 +144,24 @@ impl Forge {
         self.scrape().value(name, labels)
     }
 
+    // --- what steers it
+
+    /// Where its control socket is.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Runs `forge ctl` with these arguments.
+    pub fn ctl(&self, arguments: &[&str]) -> Finished {
+        finish(forge(&["ctl", "--socket"]).arg(&self.socket).args(arguments))
+    }
+
     // --- what it is
+
+    /// The directory of its config and its models.
+    pub fn directory(&self) -> &Path {
+        self.dir.path()
+    }
 
     pub fn process(&self) -> &Process {
         &self.process

@@ -23,6 +23,7 @@ pub struct Setup {
     worker: &'static str,
     open_files: Option<u32>,
     is_unprivileged: bool,
+    socket: PathBuf,
 }
 
 impl Setup {
@@ -33,8 +34,10 @@ impl Setup {
 
     /// With this port in its config.
     pub fn on_port(port: u16) -> Self {
+        let dir = TempDir::new();
         Self {
-            dir: TempDir::new(),
+            socket: dir.path().join("forge.sock"),
+            dir,
             server: format!("[server]\nport = {port}\n"),
             models: String::new(),
             files: Vec::new(),
@@ -107,6 +110,12 @@ impl Setup {
         self
     }
 
+    /// Puts its control socket there, in place of its directory.
+    pub fn socket_at(mut self, path: &Path) -> Self {
+        self.socket = path.to_owned();
+        self
+    }
+
     /// Allows the router no more file descriptors than this.
     pub fn open_files(mut self, limit: u32) -> Self {
         self.open_files = Some(limit);
@@ -141,8 +150,12 @@ impl Setup {
         let mut command = self.forge();
         command.arg("serve").args(files).args(&self.arguments);
         command.arg("--worker").arg(program(self.worker));
+        if !self.is_unprivileged {
+            // As root all of them would want the same; who has no privileges may not write here.
+            command.arg("--socket").arg(&self.socket);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Forge::new(command.spawn().expect("forge starts"), self.dir)
+        Forge::new(command.spawn().expect("forge starts"), self.dir, self.socket)
     }
 
     /// The program, behind the one that takes something away from it.

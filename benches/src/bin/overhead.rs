@@ -16,7 +16,10 @@ const ROUND: Duration = Duration::from_secs(3);
 async fn main() -> io::Result<()> {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/dummy.toml");
     let config = config.to_string_lossy().into_owned();
-    let arguments = ["serve", &config, "--port", "0"];
+    // Not where a Forge that serves on this machine has it.
+    let socket = std::env::temp_dir().join(format!("forge-overhead-{}.sock", std::process::id()));
+    let socket = socket.to_string_lossy().into_owned();
+    let arguments = ["serve", &config, "--port", "0", "--socket", &socket];
     println!(
         "128 floats in JSON, x * 2; median (lowest–highest) of {ROUNDS} rounds of {ROUND:?}\n"
     );

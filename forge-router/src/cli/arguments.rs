@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::ctl::Ctl;
 use crate::logging;
 
 /// Serves PyTorch models: fast, batched, observable.
@@ -23,6 +24,10 @@ pub enum Command {
     Serve(Serve),
     /// Check a config file and print the memory it asks for
     Check(Check),
+    /// Steer a running server
+    Ctl(Ctl),
+    /// Print a script that completes forge's command line
+    Completions(Completions),
 }
 
 /// Without arguments `./forge.toml` is served.
@@ -37,6 +42,9 @@ pub struct Serve {
     /// Port to listen on; 0 picks a free one [default: 8000, or the config's]
     #[arg(long)]
     pub port: Option<u16>,
+    /// Unix socket for `forge ctl` [default: the config's, or one of the user's]
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
     /// debug, info, warning or error
     #[arg(long, default_value_t, value_name = "LEVEL")]
     pub log_level: logging::Level,
@@ -56,4 +64,17 @@ pub struct Check {
     /// The config file
     #[arg(default_value = super::DEFAULT_CONFIG)]
     pub config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Completions {
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
 }

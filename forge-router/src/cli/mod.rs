@@ -2,6 +2,8 @@
 
 mod arguments;
 mod check;
+mod completions;
+mod ctl;
 mod exit;
 mod python_program;
 mod serve;
@@ -26,6 +28,8 @@ pub fn run() -> ExitCode {
         _ if arguments.version => version::print(),
         Some(Command::Serve(serve)) => self::serve::run(serve),
         Some(Command::Check(check)) => self::check::run(&check),
+        Some(Command::Ctl(ctl)) => self::ctl::run(ctl),
+        Some(Command::Completions(completions)) => self::completions::print(&completions),
         None => exit::help(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use super::cors::Cors;
@@ -43,6 +43,7 @@ pub struct App {
     pub(super) failures: FailureLog,
     pub(super) predictions: UnderWay,
     phase: AtomicU8,
+    is_held: AtomicBool,
 }
 
 /// Where the server is in its life, as its readiness shows it.
@@ -52,8 +53,18 @@ pub enum Phase {
     /// Some model has not been ready yet.
     Loading = 0,
     Serving = 1,
-    /// It ends once everything admitted is answered.
+    /// New predictions are refused: it ends once everything admitted is answered, or is held.
     Draining = 2,
+}
+
+impl Phase {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Loading => "loading",
+            Self::Serving => "serving",
+            Self::Draining => "draining",
+        }
+    }
 }
 
 impl App {
@@ -76,16 +87,27 @@ impl App {
             failures: FailureLog::new(),
             predictions: UnderWay::default(),
             phase: AtomicU8::new(Phase::Loading as u8),
+            is_held: AtomicBool::new(false),
         })
     }
 
     /// Shows the phase to whoever asks for readiness.
     pub fn enter(&self, phase: Phase) {
-        self.phase.store(phase as u8, Ordering::Relaxed);
+        // SeqCst, as where predictions are counted: whoever waits for those under way after this sees
+        // every one that did not see it.
+        self.phase.store(phase as u8, Ordering::SeqCst);
+    }
+
+    /// Shows as draining until it is let go again, whatever phase it is in.
+    pub fn hold(&self, is_held: bool) {
+        self.is_held.store(is_held, Ordering::SeqCst);
     }
 
     pub fn phase(&self) -> Phase {
-        match self.phase.load(Ordering::Relaxed) {
+        if self.is_held.load(Ordering::SeqCst) {
+            return Phase::Draining;
+        }
+        match self.phase.load(Ordering::SeqCst) {
             0 => Phase::Loading,
             1 => Phase::Serving,
             _ => Phase::Draining,

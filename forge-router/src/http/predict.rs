@@ -26,7 +26,6 @@ pub async fn answer(
     id: &HeaderValue,
 ) -> Reply {
     let began = Instant::now();
-    let _under_way = app.predictions.begin();
     let model = match models::find(app, name) {
         Ok(model) => model,
         Err(error) => return routes::refuse(app, parts, &mut body, &error, name, id).await,
@@ -56,6 +55,8 @@ async fn predict(
         let model = model.name.to_string();
         HttpError::Request(RequestError::NotReady { model, state: state.to_owned() })
     };
+    // Not while a refusal is told: a stream of those would keep a drain from ever seeing none.
+    let _under_way = app.predictions.begin();
     if app.phase() == Phase::Draining {
         return Err(not_ready("draining"));
     }

@@ -5,11 +5,13 @@
 //! [`one_line`] first.
 
 mod failures;
+mod level_handle;
 mod limiter;
 mod subscriber;
 mod text;
 mod writer;
 
 pub use failures::{Failure, FailureLog};
+pub use level_handle::LevelHandle;
 pub use subscriber::{Format, Level, Settings, install};
 pub use text::one_line;

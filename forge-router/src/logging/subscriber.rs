@@ -7,7 +7,10 @@ use std::str::FromStr;
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload;
 
+use super::level_handle::LevelHandle;
 use super::writer::Lines;
 
 /// How much is logged.
@@ -63,34 +66,58 @@ pub enum InstallError {
     Thread(#[from] io::Error),
 }
 
-/// Sends every event of this process to stderr from now on; what it returns is flushed at the end.
+/// What was set up.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// To be flushed at the end.
+    pub lines: Lines,
+    pub level: LevelHandle,
+}
+
+/// Sends every event of this process to stderr from now on.
 ///
 /// Colours are used for text on a terminal, unless the environment has `NO_COLOR` (no-color.org).
-pub fn install(settings: Settings) -> Result<Lines, InstallError> {
+pub fn install(settings: Settings) -> Result<Log, InstallError> {
     let wants_no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colours = io::stderr().is_terminal() && !wants_no_colour;
     let lines = Lines::to(io::stderr())?;
     let writer = lines.clone();
-    let subscriber = subscriber(settings, colours, move || writer.clone());
+    let (subscriber, level) = subscriber(settings, colours, move || writer.clone());
     tracing::subscriber::set_global_default(subscriber)?;
-    Ok(lines)
+    Ok(Log { lines, level })
 }
 
-fn subscriber<W>(settings: Settings, colours: bool, writer: W) -> Box<dyn Subscriber + Send + Sync>
+fn subscriber<W>(
+    settings: Settings,
+    colours: bool,
+    writer: W,
+) -> (Box<dyn Subscriber + Send + Sync>, LevelHandle)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let builder = tracing_subscriber::fmt()
-        .with_max_level(settings.level.filter())
+        // The layer on top of it decides.
+        .with_max_level(LevelFilter::TRACE)
         .with_target(false)
         .with_ansi(colours && settings.format == Format::Text)
         // It would tell of a failed write by a print that panics when stderr is gone.
         .log_internal_errors(false)
         .with_writer(writer);
     match settings.format {
-        Format::Text => Box::new(builder.compact().finish()),
-        Format::Json => Box::new(builder.json().flatten_event(true).with_span_list(false).finish()),
+        Format::Text => with_level(settings.level, builder.compact().finish()),
+        Format::Json => {
+            let builder = builder.json().flatten_event(true).with_span_list(false);
+            with_level(settings.level, builder.finish())
+        }
     }
+}
+
+fn with_level<S>(level: Level, lines: S) -> (Box<dyn Subscriber + Send + Sync>, LevelHandle)
+where
+    S: Subscriber + Send + Sync,
+{
+    let (filter, handle) = reload::Layer::new(level.filter());
+    (Box::new(lines.with(filter)), LevelHandle::new(level, handle))
 }
 
 impl Level {
@@ -106,7 +133,7 @@ impl Level {
         }
     }
 
-    const fn filter(self) -> LevelFilter {
+    pub(super) const fn filter(self) -> LevelFilter {
         match self {
             Level::Debug => LevelFilter::DEBUG,
             Level::Info => LevelFilter::INFO,
@@ -182,10 +209,19 @@ pub(super) mod tests {
     }
 
     fn captured_with(settings: Settings, colours: bool, body: impl FnOnce()) -> String {
+        captured_with_handle(settings, colours, |_| body())
+    }
+
+    /// What `body` logs, which may change the level meanwhile.
+    pub(in crate::logging) fn captured_with_handle(
+        settings: Settings,
+        colours: bool,
+        body: impl FnOnce(LevelHandle),
+    ) -> String {
         let sink = Captured::default();
         let writer = sink.clone();
-        let subscriber = subscriber(settings, colours, move || writer.clone());
-        tracing::subscriber::with_default(subscriber, body);
+        let (subscriber, level) = subscriber(settings, colours, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, || body(level));
         let bytes = sink.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
     }

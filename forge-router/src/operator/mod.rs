@@ -27,7 +27,7 @@ use crate::config::Config;
 use crate::model::VersionId;
 
 pub use error::OperationError;
-pub use events::{Event, EventKind, Events, Subscription};
+pub use events::{Event, EventKind, Events};
 pub use report::{ModelReport, Report, Role, Share, ShareError, VersionReport, WorkerReport};
 
 /// Who asked for a change, for the audit log.

@@ -53,6 +53,16 @@ const BANS: &[Ban] = &[
         why: "the front sees models, never the processes that run them",
     },
     Ban {
+        who: &["forge-router/src/ctl/", "forge-router/src/cli/ctl/"],
+        never: &[
+            Under("crate", "http"),
+            Under("crate", "dispatch"),
+            Under("crate", "supervisor"),
+            Word("forge_ipc"),
+        ],
+        why: "the control socket asks the operator, and the server through its own trait",
+    },
+    Ban {
         who: &["forge-router/src/batching/", "forge-router/src/supervisor/life_cycle.rs"],
         never: &[
             Word("tokio"),

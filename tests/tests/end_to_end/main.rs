@@ -9,6 +9,8 @@ mod behind_a_proxy;
 mod broken_workers;
 mod check_command;
 mod cross_origin;
+mod ctl;
+mod ctl_socket;
 mod deadlines;
 mod docs_page;
 mod documented_requests;

@@ -38,7 +38,8 @@ fn a_missing_libtorch_is_told_in_one_sentence_with_the_place() {
     dir.write("m.pt", "");
     let mut version = Command::new(&forge);
     let mut serve = Command::new(&forge);
-    for command in [version.arg("--version"), serve.arg("serve").arg(config)] {
+    serve.arg("serve").arg(config).arg("--socket").arg(dir.path().join("forge.sock"));
+    for command in [version.arg("--version"), &mut serve] {
         let finished = finish(command.env_remove("LD_LIBRARY_PATH"));
         assert_eq!(finished.code(), 1, "{}", finished.stderr);
         let said = finished.stderr.lines().last().unwrap();
