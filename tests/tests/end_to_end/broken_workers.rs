@@ -23,13 +23,21 @@ fn only_worker(forge: &Forge) -> i32 {
     workers[0].pid()
 }
 
+/// An answer that says the request ended its worker, in these words.
+fn assert_blamed(response: &Response, how: &str) {
+    assert_eq!(response.status, 500, "{}", response.text());
+    let detail = response.detail();
+    assert!(
+        detail.contains("ended the worker that ran it alone") && detail.contains(how),
+        "{detail}"
+    );
+}
+
 #[test]
-fn a_worker_that_crashes_is_replaced() {
+fn a_worker_that_crashes_is_replaced_and_the_request_told_so() {
     let forge = Forge::serving("m", "crash");
     let worker = only_worker(&forge);
-    let response = ask(&forge, 666);
-    assert_eq!(response.status, 503, "{}", response.text());
-    assert!(response.detail().contains("SIGSEGV"), "{}", response.detail());
+    assert_blamed(&ask(&forge, 666), "SIGSEGV");
     serves_again(&forge, worker);
     forge.wait_for_log(&["worker ended", "model=m", "SIGSEGV"]);
 }
@@ -47,34 +55,31 @@ fn a_worker_that_is_killed_is_replaced() {
 fn a_worker_that_hangs_is_killed_after_the_batch_timeout() {
     let forge = Setup::new().test_model("m", "hang").with("batch_timeout_s = 0.5").start();
     let worker = only_worker(&forge);
-    let response = ask(&forge, 777);
-    assert_eq!(response.status, 503, "{}", response.text());
-    assert!(response.detail().contains("batch_timeout_s"), "{}", response.detail());
+    assert_blamed(&ask(&forge, 777), "batch_timeout_s");
     serves_again(&forge, worker);
 }
 
 #[test]
-fn a_worker_that_exits_is_told_with_its_code() {
-    let forge = Forge::serving("m", "exit 3");
-    let response = ask(&forge, 1);
-    assert_eq!(response.status, 503, "{}", response.text());
-    assert!(response.detail().contains("exit status 3"), "{}", response.detail());
+fn a_worker_that_exits_blames_nobody_and_its_request_runs_again_until_its_deadline() {
+    let forge = Setup::new().test_model("m", "exit 3 row").with(SHORT_DEADLINES).start();
+    assert_eq!(ask(&forge, 444).status, 504);
+    forge.wait_for_log(&["worker ended", "model=m", "exit status 3"]);
+    assert!(forge.metric("forge_replayed_requests_total", &M) >= 1.0);
+    assert_eq!(forge.metric("forge_blamed_requests_total", &M), 0.0);
+    until("another worker answers", || ask(&forge, 1).status == 200);
 }
 
 #[test]
 fn a_worker_whose_descriptors_lie_is_killed() {
     let (forge, liar) = with_a_liar("lie descriptor");
-    let response = ask(&forge, 555);
-    assert_eq!(response.status, 503, "{}", response.text());
-    assert!(response.detail().contains("rules"), "{}", response.detail());
+    assert_eq!(ask(&forge, 555).status, 504);
     is_replaced(&forge, liar);
 }
 
 #[test]
 fn a_worker_that_writes_random_bytes_is_killed() {
     let (forge, liar) = with_a_liar("lie random");
-    let response = ask(&forge, 555);
-    assert_eq!(response.status, 503, "{}", response.text());
+    assert_eq!(ask(&forge, 555).status, 504);
     is_replaced(&forge, liar);
 }
 
@@ -83,13 +88,20 @@ fn a_worker_whose_indices_lie_is_killed() {
     let (forge, liar) = with_a_liar("lie indices");
     // It publishes the batch first and lies ever after, so the answer may have been read before.
     let response = ask(&forge, 555);
-    assert!([200, 503].contains(&response.status), "{}", response.text());
+    assert!([200, 504].contains(&response.status), "{}", response.text());
     is_replaced(&forge, liar);
 }
 
+/// With it a request that ends its workers runs again for a second, however many that are.
+const SHORT_DEADLINES: &str = "request_timeout_s = 1.0\nrestart_limit = 100";
+
 /// A Forge with an honest model beside one that lies, and that one's worker.
 fn with_a_liar(script: &str) -> (Forge, Process) {
-    let forge = Setup::new().test_model("m", script).test_model("honest", "echo").start();
+    let forge = Setup::new()
+        .test_model("m", script)
+        .with(SHORT_DEADLINES)
+        .test_model("honest", "echo")
+        .start();
     let is_the_liar =
         |worker: &Process| worker.command_line().windows(2).any(|words| words == ["--model", "m"]);
     let liar = forge.workers().into_iter().find(is_the_liar).unwrap();
@@ -108,7 +120,7 @@ fn is_replaced(forge: &Forge, liar: Process) {
 fn requests_that_come_while_no_worker_lives_wait_for_the_next_one() {
     let forge = Setup::new().test_model("m", "crash").with("max_batch_size = 1").start();
     let mut crash = forge.send_predict("m", &json!({"input": [666]}));
-    assert_eq!(crash.response().status, 503);
+    assert_blamed(&crash.response(), "SIGSEGV");
     let mut sent: Vec<_> =
         (0..10).map(|n| forge.send_predict("m", &json!({"input": [n]}))).collect();
     for (number, connection) in (0_u8..).zip(&mut sent) {
@@ -117,13 +129,17 @@ fn requests_that_come_while_no_worker_lives_wait_for_the_next_one() {
 }
 
 #[test]
-fn a_worker_that_dies_over_and_over_is_started_ever_more_slowly() {
-    let forge = Setup::new().test_model("m", "exit 3").with("request_timeout_s = 0.5").start();
-    for _ in 0..4 {
-        let status = ask(&forge, 1).status;
-        assert!([503, 504].contains(&status), "{status}");
-    }
-    let restarts = forge.metric("forge_worker_restarts_total", &M);
-    assert!((2.0..=4.0).contains(&restarts), "{restarts} restarts for four requests");
+fn a_worker_that_dies_over_and_over_is_started_ever_more_slowly_and_then_not_for_a_while() {
+    let forge = Setup::new()
+        .test_model("m", "exit 3")
+        .with("request_timeout_s = 0.5\nrestart_limit = 4")
+        .start();
+    until("requests are refused", || ask(&forge, 1).status == 503);
+    let refused = ask(&forge, 1);
+    let detail = refused.detail();
+    assert!(detail.contains("4 deaths within 60s") && detail.contains("exit status 3"), "{detail}");
+    // The fourth death was the last one.
+    assert_eq!(forge.metric("forge_worker_restarts_total", &M), 3.0);
     assert_eq!(forge.get("/health/live").status, 200);
+    forge.stop();
 }

@@ -130,11 +130,15 @@ fn a_model_that_is_not_loaded_refuses_and_the_others_answer() {
     );
 }
 
-/// A model whose worker ends at every batch, beside one that is sound.
+/// A model whose worker ends at every batch, beside one that is sound. What has no worker any more
+/// must not be dropped but stopped.
 fn with_a_broken_model(line: &str) -> Forge {
-    let forge =
-        Setup::new().test_model("broken", "exit 3").with(line).test_model("sound", "echo").start();
-    // Each crash doubles the pause before the next start, so this soon lasts.
+    let forge = Setup::new()
+        .test_model("broken", "exit 3")
+        .with("request_timeout_s = 1.0\nrestart_limit = 2")
+        .with(line)
+        .test_model("sound", "echo")
+        .start();
     until("the broken model is degraded", || {
         forge.predict("broken", &json!({"input": [1]}));
         model(&forge)["status"] == "degraded"
@@ -148,23 +152,22 @@ fn model(forge: &Forge) -> Value {
 
 #[test]
 fn a_degraded_model_shows_its_cause_and_leaves_the_others_in_service() {
-    let forge = with_a_broken_model("request_timeout_s = 2.0");
+    let forge = with_a_broken_model("");
     let shown = model(&forge);
-    assert!(
-        shown["cause"].as_str().is_some_and(|cause| cause.contains("exit status 3")),
-        "{shown}"
-    );
+    let cause = shown["cause"].as_str().unwrap_or_default();
+    assert!(cause.contains("2 deaths within 60s") && cause.contains("exit status 3"), "{shown}");
+    let refused = forge.predict("broken", &json!({"input": [1]}));
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    assert!(refused.detail().contains("exit status 3"), "{}", refused.detail());
     assert_eq!(forge.get("/health/ready").status, 200);
     assert_eq!(forge.predict("sound", &json!({"input": [1]})).status, 200);
+    forge.stop();
 }
 
 #[test]
 fn a_required_model_that_degrades_takes_the_server_out_of_service() {
-    let forge = with_a_broken_model("request_timeout_s = 2.0\nrequired = true");
-    // The model may come back for a moment, between two of its crashes.
-    until("the server is not ready", || {
-        forge.send_predict("broken", &json!({"input": [1]}));
-        forge.get("/health/ready").status == 503
-    });
+    let forge = with_a_broken_model("required = true");
+    until("the server is not ready", || forge.get("/health/ready").status == 503);
     assert_eq!(forge.get("/health/live").status, 200);
+    forge.stop();
 }

@@ -35,7 +35,7 @@ fn a_missing_libtorch_is_told_in_one_sentence_with_the_place() {
     fs::copy(program("forge-worker"), &worker).unwrap();
     fs::write(&worker, hide(&fs::read(program("forge-worker")).unwrap(), &libraries)).unwrap();
     let config = dir.write("forge.toml", "[server]\nport = 0\n[models.m]\npath = \"m.pt\"\n");
-    dir.write("m.pt", "");
+    dir.write("m.pt", "not read");
     let mut version = Command::new(&forge);
     let mut serve = Command::new(&forge);
     serve.arg("serve").arg(config).arg("--socket").arg(dir.path().join("forge.sock"));
@@ -85,7 +85,7 @@ fn a_libtorch_of_two_directories_is_refused_with_both() {
     let dir = TempDir::new();
     fs::copy(libtorch().join("lib/libc10.so"), dir.path().join("libc10.so")).unwrap();
     let config = dir.write("forge.toml", "[server]\nport = 0\n[models.m]\npath = \"m.pt\"\n");
-    dir.write("m.pt", "");
+    dir.write("m.pt", "not read");
     for arguments in [&["--version"][..], &["serve", config.to_str().unwrap()]] {
         let finished = finish(forge(arguments).env("LD_LIBRARY_PATH", dir.path()));
         assert_eq!(finished.code(), 1, "{}", finished.stderr);

@@ -159,7 +159,7 @@ fn a_worker_that_lets_go_of_its_socket_is_not_waited_for() {
     let dir = TempDir::new();
     let worker = dir.write("worker", "#!/bin/sh\nexec 0</dev/null\nexec sleep 3000\n");
     std::fs::set_permissions(&worker, PermissionsExt::from_mode(0o755)).unwrap();
-    dir.write("m.pt", "");
+    dir.write("m.pt", "not read");
     let config = dir.write("forge.toml", CONFIG);
     let arguments = ["serve", config.to_str().unwrap(), "--worker", worker.to_str().unwrap()];
     let finished = finish(&mut forge(&arguments));
