@@ -48,7 +48,6 @@ struct Opened {
     path: PathBuf,
     file: File,
     hash: ContentHash,
-    bytes: u64,
     /// When the file last had these bytes.
     seen: Mutex<Look>,
 }
@@ -77,11 +76,6 @@ impl Checkpoint {
     /// Of its content when it was opened.
     pub fn sha256(&self) -> ContentHash {
         self.opened.hash
-    }
-
-    /// The size of its content.
-    pub fn bytes(&self) -> u64 {
-        self.opened.bytes
     }
 
     /// Read-only. Who has it shares the place of reading: open `/proc/self/fd/N` anew to read.
@@ -126,7 +120,7 @@ impl Checkpoint {
             ));
         }
         let seen = Mutex::new(Look { identity, at });
-        let opened = Opened { path, file, hash, bytes: identity.bytes, seen };
+        let opened = Opened { path, file, hash, seen };
         Ok(Self { opened: Arc::new(opened) })
     }
 }

@@ -39,8 +39,6 @@ pub enum Asker {
     Socket { uid: u32, pid: i32 },
     /// SIGHUP.
     Signal,
-    /// The server itself: a worker that grew too large or too old.
-    Forge,
 }
 
 /// Serve another checkpoint under a model's name.
@@ -222,7 +220,6 @@ impl fmt::Display for Asker {
             Self::Http(address) => write!(formatter, "http {address}"),
             Self::Socket { uid, pid } => write!(formatter, "socket uid={uid} pid={pid}"),
             Self::Signal => formatter.write_str("signal"),
-            Self::Forge => formatter.write_str("forge"),
         }
     }
 }

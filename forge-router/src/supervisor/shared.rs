@@ -228,6 +228,11 @@ impl Fleets {
 }
 
 impl ModelTurn {
+    /// The model that it is the turn of.
+    pub fn managed(&self) -> &Arc<Managed> {
+        &self.managed
+    }
+
     /// Tells others what is done by now.
     pub fn doing(&self, doing: String) {
         *self.managed.lock_doing() = Some(doing);

@@ -66,7 +66,7 @@ async fn change(
     managed: &Arc<Managed>,
     config: ModelConfig,
 ) -> Result<Change, OperationError> {
-    let _turn = managed.begin("applying the config".to_owned())?;
+    let turn = managed.begin("applying the config".to_owned())?;
     let checkpoint = shared.open(&config.path).await?;
     let is_same_file = managed.fleets().stable.is_some_and(|fleet| {
         fleet.plan.checkpoint.path() == checkpoint.path()
@@ -76,7 +76,7 @@ async fn change(
         return Ok(Change::None);
     }
     without_canary(managed)?;
-    replace(shared, managed, (checkpoint, Arc::new(config)), Then::Flip).await?;
+    replace(shared, &turn, (checkpoint, Arc::new(config)), Then::Flip).await?;
     Ok(Change::Swapped)
 }
 

@@ -13,14 +13,14 @@ use crate::supervisor::shared::{Managed, Shared};
 pub async fn promote(shared: &Shared, model: &str) -> Result<Swapped, OperationError> {
     let began = Instant::now();
     let managed = shared.find(model)?;
-    let _turn = managed.begin("promoting its canary".to_owned())?;
+    let turn = managed.begin("promoting its canary".to_owned())?;
     let fleet = canary(&managed)?;
     let before = flip(&managed, &fleet);
     let duration = began.elapsed();
     managed.model.metrics.swapped(duration);
     fleet.plan.tell(EventKind::Promoted, None, "the canary answers everybody");
     if let Some(before) = before {
-        take_down(&managed, &before).await;
+        take_down(&turn, &before).await;
     }
     let path = fleet.plan.checkpoint.path().to_owned();
     let (model, version) = (model.to_owned(), fleet.plan.id);
@@ -30,7 +30,7 @@ pub async fn promote(shared: &Shared, model: &str) -> Result<Swapped, OperationE
 /// The canary answers what it has admitted and goes.
 pub async fn abort(shared: &Shared, model: &str) -> Result<VersionId, OperationError> {
     let managed = shared.find(model)?;
-    let _turn = managed.begin("aborting its canary".to_owned())?;
+    let turn = managed.begin("aborting its canary".to_owned())?;
     let fleet = canary(&managed)?;
     managed.model.set_route(Route { stable: managed.model.version(), canary: None });
     managed.model.metrics.set_canary_share(0.0);
@@ -39,7 +39,7 @@ pub async fn abort(shared: &Shared, model: &str) -> Result<VersionId, OperationE
         fleets.passing.push(Arc::clone(&fleet));
     });
     fleet.plan.tell(EventKind::Aborted, None, "the canary is taken back");
-    take_down(&managed, &fleet).await;
+    take_down(&turn, &fleet).await;
     Ok(fleet.plan.id)
 }
 

@@ -42,9 +42,9 @@ async fn bring_in(
     managed: &Arc<Managed>,
     checkpoint: Checkpoint,
 ) -> Result<Swapped, OperationError> {
-    let _turn = managed.begin("loading".to_owned())?;
+    let turn = managed.begin("loading".to_owned())?;
     let config: Arc<ModelConfig> = managed.model.config();
-    let loaded = replace(shared, managed, (checkpoint, config), Then::Flip).await?;
+    let loaded = replace(shared, &turn, (checkpoint, config), Then::Flip).await?;
     let (version, text) = (Some(loaded.version), format!("{} answers", loaded.path.display()));
     shared.events.tell(EventKind::Loaded, managed.name(), version, None, text);
     Ok(loaded)
@@ -53,7 +53,7 @@ async fn bring_in(
 /// Takes a model out of service: what it has admitted is answered, then its workers end.
 pub async fn unload(shared: &Shared, model: &str) -> Result<(), OperationError> {
     let managed = shared.find(model)?;
-    let _turn = managed.begin("unloading".to_owned())?;
+    let turn = managed.begin("unloading".to_owned())?;
     shared.board.leave(model);
     shared.unregister(model);
     managed.model.set_route(Route::default());
@@ -64,7 +64,7 @@ pub async fn unload(shared: &Shared, model: &str) -> Result<(), OperationError> 
         (all.stable, all.canary, all.previous) = (None, None, None);
     });
     for fleet in &fleets {
-        take_down(&managed, fleet).await;
+        take_down(&turn, fleet).await;
     }
     shared.events.tell(EventKind::Unloaded, model, None, None, "its workers have ended");
     Ok(())

@@ -13,7 +13,7 @@ use crate::supervisor::Stop;
 use crate::supervisor::fleet::Fleet;
 use crate::supervisor::memory;
 use crate::supervisor::plan::{Ingredients, VersionPlan};
-use crate::supervisor::shared::{Managed, Previous, Shared};
+use crate::supervisor::shared::{Managed, ModelTurn, Previous, Shared};
 use crate::system;
 
 /// The most kinds of batches that a version is warmed with because the one before ran them.
@@ -30,10 +30,11 @@ pub enum Then {
 /// failure leaves the one before untouched.
 pub async fn replace(
     shared: &Shared,
-    managed: &Arc<Managed>,
+    turn: &ModelTurn,
     (checkpoint, config): (Checkpoint, Arc<ModelConfig>),
     then: Then,
 ) -> Result<Swapped, OperationError> {
+    let managed = turn.managed();
     let began = Instant::now();
     let fleet = bring_up(shared, managed, checkpoint, config).await?;
     let path = fleet.plan.checkpoint.path().to_owned();
@@ -51,7 +52,7 @@ pub async fn replace(
         managed.model.metrics.swapped(duration);
         let text = format!("{} answers after {duration:.2?}", path.display());
         fleet.plan.tell(EventKind::Swapped, None, text);
-        take_down(managed, &before).await;
+        take_down(turn, &before).await;
     }
     Ok(Swapped { model, path, version, role, duration })
 }
@@ -142,14 +143,15 @@ fn start_canary(managed: &Managed, fleet: &Arc<Fleet>, share: Share) {
 }
 
 /// Lets a version that is no longer reached answer what it has admitted, then ends its workers.
-pub async fn take_down(managed: &Managed, fleet: &Arc<Fleet>) {
+pub async fn take_down(turn: &ModelTurn, fleet: &Arc<Fleet>) {
+    turn.doing(format!("version {} drains", fleet.plan.id));
     fleet.plan.tell(EventKind::Draining, None, "answers what it has admitted");
     if let Some(version) = fleet.version() {
         // Bounded, as everybody it has admitted has a deadline; closing it answers them as well.
         version.drain().await;
     }
     fleet.retire(Stop::WhenIdle).await;
-    managed.change_fleets(|fleets| fleets.forget(fleet));
+    turn.managed().change_fleets(|fleets| fleets.forget(fleet));
     fleet.plan.tell(EventKind::Retired, None, "its workers have ended");
 }
 

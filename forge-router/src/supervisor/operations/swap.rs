@@ -12,7 +12,7 @@ use crate::system;
 pub async fn swap(shared: &Shared, order: SwapOrder) -> Result<Swapped, OperationError> {
     let SwapOrder { model, path, canary } = order;
     let managed = shared.find(&model)?;
-    let _turn = managed.begin(format!("swapping to {}", path.display()))?;
+    let turn = managed.begin(format!("swapping to {}", path.display()))?;
     without_canary(&managed)?;
     shared.events.tell(
         EventKind::Swapping,
@@ -27,14 +27,14 @@ pub async fn swap(shared: &Shared, order: SwapOrder) -> Result<Swapped, Operatio
         ..ModelConfig::clone(&managed.model.config())
     };
     let then = canary.map_or(Then::Flip, Then::Canary);
-    let swapped = replace(shared, &managed, (checkpoint, Arc::new(config)), then).await;
+    let swapped = replace(shared, &turn, (checkpoint, Arc::new(config)), then).await;
     swapped.map_err(|error| as_given(error, &path))
 }
 
 /// Serves the version before this one again, under a number of its own.
 pub async fn rollback(shared: &Shared, model: &str) -> Result<Swapped, OperationError> {
     let managed = shared.find(model)?;
-    let _turn = managed.begin("rolling back".to_owned())?;
+    let turn = managed.begin("rolling back".to_owned())?;
     without_canary(&managed)?;
     let Some(Previous { id, checkpoint, config }) = managed.fleets().previous else {
         return Err(OperationError::NoPrevious { model: model.to_owned() });
@@ -44,7 +44,7 @@ pub async fn rollback(shared: &Shared, model: &str) -> Result<Swapped, Operation
         let path = checkpoint.path().to_owned();
         return Err(OperationError::Changed { path, version: id.0 });
     }
-    let swapped = replace(shared, &managed, (checkpoint, config), Then::Flip).await?;
+    let swapped = replace(shared, &turn, (checkpoint, config), Then::Flip).await?;
     shared.events.tell(
         EventKind::RolledBack,
         managed.name(),
