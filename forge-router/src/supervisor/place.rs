@@ -166,7 +166,7 @@ impl Place {
         let changed = self.board.set_trouble(self.plan.version.key(), self.plan.index, cause);
         let Some(now) = changed else { return };
         let (kind, text) = match &now {
-            Some(cause) => (EventKind::Degraded, one_line(cause).to_string()),
+            Some(cause) => (EventKind::Degraded, one_line(cause)),
             None => (EventKind::Recovered, "its workers serve again".to_owned()),
         };
         self.plan.version.tell(kind, Some(self.plan.index), text);

@@ -75,7 +75,6 @@ pub struct ModelTurn {
 }
 
 impl Shared {
-    #[expect(clippy::too_many_arguments, reason = "the composition root hands each part over once")]
     pub fn new(
         registry: Arc<Registry>,
         metrics: Metrics,

@@ -107,7 +107,7 @@ fn note_end(plan: &WorkerPlan, board: &Board, row: RowId, ended: &Incarnation) {
         Incarnation::NeverReady { cause } | Incarnation::Died { cause, .. } => {
             board.note_cause(version, cause);
             board.step(version, row, WorkerEvent::Failed);
-            let text = one_line(cause).to_string();
+            let text = one_line(cause);
             plan.version.tell(EventKind::WorkerEnded, Some(plan.index), text);
         }
     }

@@ -88,7 +88,6 @@ async fn bring_up(
         Ok(Err(cause)) => OperationError::Load { path, cause },
         Err(stopping) => stopping,
     };
-    fleet.plan.tell(EventKind::SwapFailed, None, one_line(&cause));
     fleet.retire(Stop::Soon).await;
     managed.change_fleets(|fleets| fleets.forget(&fleet));
     Err(cause)
@@ -153,8 +152,4 @@ pub async fn take_down(turn: &ModelTurn, fleet: &Arc<Fleet>) {
     fleet.retire(Stop::WhenIdle).await;
     turn.managed().change_fleets(|fleets| fleets.forget(fleet));
     fleet.plan.tell(EventKind::Retired, None, "its workers have ended");
-}
-
-fn one_line(error: &OperationError) -> String {
-    crate::logging::one_line(&error.to_string()).to_string()
 }

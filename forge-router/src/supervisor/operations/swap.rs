@@ -1,11 +1,13 @@
 //! `swap` and `rollback`: another checkpoint under the same name.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::replace::{Then, replace};
 use crate::config::ModelConfig;
+use crate::logging::one_line;
 use crate::operator::{EventKind, OperationError, SwapOrder, Swapped};
-use crate::supervisor::shared::{Managed, Previous, Shared};
+use crate::supervisor::shared::{Managed, ModelTurn, Previous, Shared};
 use crate::system;
 
 /// Serves the named file in place of the stable version, or as a canary beside it.
@@ -14,21 +16,29 @@ pub async fn swap(shared: &Shared, order: SwapOrder) -> Result<Swapped, Operatio
     let managed = shared.find(&model)?;
     let turn = managed.begin(format!("swapping to {}", path.display()))?;
     without_canary(&managed)?;
-    shared.events.tell(
-        EventKind::Swapping,
-        managed.name(),
-        None,
-        None,
-        format!("to {}", path.display()),
-    );
-    let checkpoint = shared.open_below_root(&path).await.map_err(|error| as_given(error, &path))?;
+    let tell = |kind, text: &str| shared.events.tell(kind, managed.name(), None, None, text);
+    tell(EventKind::Swapping, &format!("to {}", path.display()));
+    let then = canary.map_or(Then::Flip, Then::Canary);
+    let swapped = swap_to(shared, &turn, &path, then).await;
+    if let Err(error) = &swapped {
+        tell(EventKind::SwapFailed, &one_line(&error.to_string()));
+    }
+    swapped
+}
+
+async fn swap_to(
+    shared: &Shared,
+    turn: &ModelTurn,
+    path: &Path,
+    then: Then,
+) -> Result<Swapped, OperationError> {
+    let checkpoint = shared.open_below_root(path).await.map_err(|error| as_given(error, path))?;
     let config = ModelConfig {
         path: checkpoint.path().to_owned(),
-        ..ModelConfig::clone(&managed.model.config())
+        ..ModelConfig::clone(&turn.managed().model.config())
     };
-    let then = canary.map_or(Then::Flip, Then::Canary);
-    let swapped = replace(shared, &turn, (checkpoint, Arc::new(config)), then).await;
-    swapped.map_err(|error| as_given(error, &path))
+    let swapped = replace(shared, turn, (checkpoint, Arc::new(config)), then).await;
+    swapped.map_err(|error| as_given(error, path))
 }
 
 /// Serves the version before this one again, under a number of its own.
@@ -63,7 +73,7 @@ pub(super) fn without_canary(managed: &Managed) -> Result<(), OperationError> {
 }
 
 /// Who named the file is told of it by that name.
-fn as_given(error: OperationError, given: &std::path::Path) -> OperationError {
+fn as_given(error: OperationError, given: &Path) -> OperationError {
     match error {
         OperationError::Load { path: _, cause } => {
             OperationError::Load { path: given.to_owned(), cause }
