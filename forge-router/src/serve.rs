@@ -2,24 +2,26 @@
 //!
 //! ```text
 //! bind ─► start workers ─► (every model ready) ─► "ready …" ─► SIGTERM/SIGINT ─► drain ─► retire
-//!   └──── the listener answers from here on: 503 for a model that is not loaded
+//!   └──── the listener answers from here on: 503 for a model that is not loaded. A socket that was
+//!         bound before is served once every model is ready
 //! ```
 
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tokio::task::JoinSet;
+use tracing::warn;
 
 use crate::config::{Config, ServerConfig};
-use crate::http::{App, BindError, HttpSettings, Listener, Phase};
+use crate::http::{App, BindError, Door, HttpSettings, Listener, Phase};
 use crate::memory_budget::MemoryBudget;
 use crate::metrics::Metrics;
 use crate::model::Registry;
+use crate::service::{self, Asked, Drain, InheritedError, ServiceManager, Signals};
 use crate::supervisor::{CannotServe, Setting, Supervisor};
 use crate::system;
 
@@ -28,6 +30,8 @@ use crate::system;
 pub enum ServeError {
     #[error(transparent)]
     Bind(#[from] BindError),
+    #[error(transparent)]
+    Inherited(#[from] InheritedError),
     #[error(transparent)]
     Model(#[from] CannotServe),
     #[error("signals cannot be waited for: {0}")]
@@ -43,7 +47,8 @@ pub async fn serve(config: Config, binary: PathBuf) -> Result<(), ServeError> {
     }
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), SystemTime::now());
     let budget = MemoryBudget::new(config.server.max_inflight_bytes.get());
-    let listener = Listener::bind(config.server.address).await?;
+    let manager = Arc::new(ServiceManager::from_environment());
+    let (listener, first) = listen(config.server.address).await?;
     let address = listener.address();
     let grace = config.server.shutdown_grace;
     let settings = http_settings(&config.server, address);
@@ -56,34 +61,45 @@ pub async fn serve(config: Config, binary: PathBuf) -> Result<(), ServeError> {
     };
     let supervisor = Supervisor::start(setting, &config);
     let operator = supervisor.operator().clone();
-    let app = App::new(registry, operator, budget, metrics, settings);
+    let app = App::new(Arc::clone(&registry), operator, budget, metrics, settings);
 
-    let (draining, drain) = watch::channel(false);
-    let front = tokio::spawn(listener.serve(Arc::clone(&app), drain));
+    let (door, stands) = watch::channel(first);
+    let front = tokio::spawn(listener.serve(Arc::clone(&app), stands));
+    // They end with this function.
+    let mut beside = JoinSet::new();
+    beside.spawn(service::reap_orphans());
+    let status = status_of(&app, &registry);
+    beside.spawn(service::report(
+        Arc::clone(&manager),
+        supervisor.operator().clone(),
+        status.clone(),
+    ));
+
     let outcome = tokio::select! {
         started = supervisor.started() => started.map(|()| true).map_err(ServeError::from),
         () = signals.asked_to_end() => Ok(false),
     };
     if let Ok(true) = outcome {
         app.enter(Phase::Serving);
+        door.send_replace(Door::Open);
         announce(address);
-        signals.asked_to_end().await;
-    }
-    if outcome.is_ok() {
-        info!("draining");
-    }
-    app.enter(Phase::Draining);
-    supervisor.refuse_changes();
-    let end = async {
-        // Until the last answer the listener stays, so that probes read 503 and not a closed port.
-        let answered = tokio::time::timeout(grace, async {
-            app.idle().await;
-            draining.send_replace(true);
-            front.await
-        });
-        if answered.await.is_err() {
-            warn!("requests were still running after {grace:?} (server.shutdown_grace_s)");
+        manager.ready(&status()).await;
+        while signals.asked().await == Asked::Reload {
+            reload(&manager, &status).await;
         }
+    }
+    supervisor.refuse_changes();
+    let drain = Drain {
+        app: Arc::clone(&app),
+        door,
+        front,
+        manager,
+        is_inherited: first == Door::Waiting,
+        grace: matches!(outcome, Ok(true)).then_some(grace),
+        longest_request: longest_request(&registry),
+    };
+    let end = async {
+        drain.run().await;
         supervisor.stop().await;
     };
     tokio::select! {
@@ -93,6 +109,34 @@ pub async fn serve(config: Config, binary: PathBuf) -> Result<(), ServeError> {
     }
     app.report_suppressed_failures();
     outcome.map(|_| ())
+}
+
+/// The socket that was passed to this process, or a new one.
+async fn listen(address: SocketAddr) -> Result<(Listener, Door), ServeError> {
+    Ok(match service::inherited_listener()? {
+        // Until everything is ready here, whoever had the socket before may still answer.
+        Some((socket, address)) => (Listener::of_socket(socket, address)?, Door::Waiting),
+        None => (Listener::bind(address).await?, Door::Open),
+    })
+}
+
+/// What SIGHUP asks for.
+async fn reload(manager: &ServiceManager, status: impl Fn() -> String) {
+    manager.reloading().await;
+    warn!("SIGHUP: forge does not read its config again yet");
+    manager.ready(&status()).await;
+}
+
+/// What a service manager shows of this server.
+fn status_of(app: &Arc<App>, registry: &Arc<Registry>) -> impl Fn() -> String + Clone + use<> {
+    let (app, registry) = (Arc::clone(app), Arc::clone(registry));
+    move || service::status(app.phase(), registry.models().iter().map(|model| model.status().state))
+}
+
+/// The longest time for which any admitted request may go on.
+fn longest_request(registry: &Registry) -> Duration {
+    let models = registry.models();
+    models.iter().map(|model| model.config().request_timeout).max().unwrap_or_default()
 }
 
 /// The one line on standard output that scripts wait for.
@@ -120,24 +164,5 @@ fn http_settings(server: &ServerConfig, address: SocketAddr) -> HttpSettings {
 fn raise_file_limit() {
     if let Err(error) = system::limits::raise_open_files() {
         warn!(%error, "the limit of open files cannot be raised");
-    }
-}
-
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        let terminate = signal(SignalKind::terminate())?;
-        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn asked_to_end(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
     }
 }

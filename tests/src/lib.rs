@@ -29,6 +29,7 @@ mod programs;
 mod promql;
 mod scrape;
 mod setup;
+mod surroundings;
 mod temp_dir;
 mod waiting;
 
@@ -45,5 +46,6 @@ pub use promql::{Selector, grouping, selectors};
 pub use scrape::Scrape;
 pub use serde_json::{Value, json};
 pub use setup::Setup;
+pub use surroundings::containers_are_allowed;
 pub use temp_dir::TempDir;
 pub use waiting::{PATIENCE, eventually, until};

@@ -1,6 +1,7 @@
 //! The command line's grammar.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -37,6 +38,10 @@ pub struct Serve {
     /// Port to listen on; 0 picks a free one [default: 8000, or the config's]
     #[arg(long)]
     pub port: Option<u16>,
+    /// How long predictions are still answered after SIGTERM or Ctrl-C, while readiness reads 503
+    /// [default: 3, or the config's]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub shutdown_grace: Option<Duration>,
     /// debug, info, warning or error
     #[arg(long, default_value_t, value_name = "LEVEL")]
     pub log_level: logging::Level,
@@ -56,4 +61,25 @@ pub struct Check {
     /// The config file
     #[arg(default_value = super::DEFAULT_CONFIG)]
     pub config: PathBuf,
+}
+
+/// A time of at most an hour, with or without a fraction, as the config takes it.
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=3600.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or("allowed is a number of seconds from 0 to 3600")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grace_is_a_time_of_at_most_an_hour() {
+        for (text, milliseconds) in [("0", 0), ("2.5", 2500), ("3600", 3_600_000)] {
+            assert_eq!(seconds(text), Ok(Duration::from_millis(milliseconds)));
+        }
+        for text in ["", "-1", "3601", "nan", "inf", "3s"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
 }

@@ -28,7 +28,11 @@ pub fn run(arguments: Serve) -> ExitCode {
         return exit::say(&usage, exit::USAGE);
     };
     let machine = system::machine();
-    let overrides = Overrides { host: arguments.host, port: arguments.port };
+    let overrides = Overrides {
+        host: arguments.host,
+        port: arguments.port,
+        shutdown_grace: arguments.shutdown_grace,
+    };
     let config = match read(&source, &overrides, &machine) {
         Ok(config) => config,
         Err(errors) => return exit::fail(&errors, exit::CONFIG),

@@ -52,8 +52,10 @@ pub enum Phase {
     /// Some model has not been ready yet.
     Loading = 0,
     Serving = 1,
-    /// It ends once everything admitted is answered.
+    /// It was asked to end and says so to whoever asks for readiness; predictions are still taken.
     Draining = 2,
+    /// New predictions are refused; it ends once everything admitted is answered.
+    Refusing = 3,
 }
 
 impl App {
@@ -88,11 +90,17 @@ impl App {
         match self.phase.load(Ordering::Relaxed) {
             0 => Phase::Loading,
             1 => Phase::Serving,
-            _ => Phase::Draining,
+            2 => Phase::Draining,
+            _ => Phase::Refusing,
         }
     }
 
-    /// Waits until no prediction is under way; new ones are refused while draining.
+    /// Whether it was asked to end.
+    pub fn is_ending(&self) -> bool {
+        matches!(self.phase(), Phase::Draining | Phase::Refusing)
+    }
+
+    /// Waits until no prediction is under way; new ones come until they are refused.
     pub async fn idle(&self) {
         self.predictions.none().await;
     }

@@ -56,7 +56,7 @@ async fn predict(
         let model = model.name.to_string();
         HttpError::Request(RequestError::NotReady { model, state: state.to_owned() })
     };
-    if app.phase() == Phase::Draining {
+    if app.phase() == Phase::Refusing {
         return Err(not_ready("draining"));
     }
     let config = model.config();
