@@ -46,6 +46,11 @@ impl Process {
             .is_some_and(|stat| stat.started == self.started && stat.state != 'Z')
     }
 
+    /// A zombie still does.
+    pub fn exists(&self) -> bool {
+        Stat::of(self.pid).is_some_and(|stat| stat.started == self.started)
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.pid), signal).expect("the process can be signalled");
     }

@@ -89,3 +89,30 @@ fn reap() {
 fn awaited() -> MutexGuard<'static, BTreeSet<Pid>> {
     AWAITED.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn has_ended(pid: Pid) {
+        waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).unwrap();
+    }
+
+    /// No other unit test of this crate starts processes: it might lose them to this one.
+    #[tokio::test]
+    #[expect(clippy::zombie_processes, reason = "that nobody waits for it is what is tried")]
+    async fn an_awaited_child_is_left_to_who_awaits_it_and_one_of_nobody_is_reaped() {
+        let (mut child, awaited) = spawn(&mut Command::new("false")).unwrap();
+        has_ended(awaited.0.unwrap());
+        let orphan = std::process::Command::new("true").spawn().unwrap();
+        let orphan = Pid::from_raw(i32::try_from(orphan.id()).unwrap());
+        has_ended(orphan);
+
+        reap();
+        assert_eq!(child.wait().await.unwrap().code(), Some(1));
+        drop((child, awaited));
+        ONE_LESS.notified().await;
+        reap();
+        assert_eq!(waitid(Id::Pid(orphan), WaitPidFlag::WEXITED), Err(Errno::ECHILD));
+    }
+}
