@@ -32,6 +32,7 @@ mod scrape;
 mod service_manager;
 mod setup;
 mod surroundings;
+mod systemd;
 mod temp_dir;
 mod waiting;
 
@@ -51,5 +52,6 @@ pub use serde_json::{Value, json};
 pub use service_manager::ServiceManager;
 pub use setup::Setup;
 pub use surroundings::containers_are_allowed;
+pub use systemd::Systemd;
 pub use temp_dir::TempDir;
 pub use waiting::{PATIENCE, eventually, until};

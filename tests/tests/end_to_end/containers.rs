@@ -24,7 +24,7 @@ fn it_serves_from_a_read_only_root_with_next_to_no_shared_memory() {
     };
     assert!(last("/").split(',').any(|option| option == "ro"), "{mounts}");
     assert!(last("/dev/shm").contains("size=4k"), "{mounts}");
-    assert_eq!(number_inside(forge.process()), "1");
+    assert_eq!(forge.process().number_inside(), Some(1));
     assert_eq!(forge.predict("m", &json!({"input": [1, 2]})).output(), json!([2.0, 4.0]));
     assert!(forge.stop().status.success());
 }
@@ -37,7 +37,7 @@ fn process_1_reaps_orphans_and_still_hears_how_its_workers_end() {
     // On several threads who reaps and who waits for a worker run at the same time.
     let setup = Setup::new().test_model("m", "echo").with("workers = 4").argument("--threads=4");
     let forge = setup.in_a_container().start();
-    assert_eq!(number_inside(forge.process()), "1");
+    assert_eq!(forge.process().number_inside(), Some(1));
     for round in 1..=2 {
         let workers = forge.workers();
         let orphans = orphans_in(&forge, &workers);
@@ -76,11 +76,4 @@ fn orphans_in(forge: &Forge, workers: &[Process]) -> Vec<Process> {
         children.retain(|child| !workers.contains(child));
         (children.len() == 8).then_some(children)
     })
-}
-
-/// The number that a process has in its own container.
-fn number_inside(process: &Process) -> String {
-    let status = fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap();
-    let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap();
-    numbers.split_whitespace().last().unwrap().to_owned()
 }
