@@ -29,6 +29,7 @@ mod dtype;
 mod geometry;
 #[allow(unsafe_code)]
 mod heap;
+mod inherited;
 mod layout;
 mod memfd;
 mod messages;
@@ -56,6 +57,7 @@ pub use descriptor::DescriptorError;
 pub use dtype::Dtype;
 pub use geometry::{Geometry, GeometryError, MAX_FRAMES, MAX_PAYLOAD, MIN_FRAMES, aligned};
 pub use heap::{give_back_free_pages, give_back_freed_memory, share_one_heap};
+pub use inherited::duplicate;
 pub use messages::{
     FromWorker, LoadModel, PROTOCOL, PeerFds, Probe, Rehearsal, Setting, Stage, ToWorker,
 };

@@ -29,6 +29,7 @@ mod readable;
 mod request;
 mod runtime;
 mod serve;
+mod service;
 mod supervisor;
 mod sync;
 mod system;

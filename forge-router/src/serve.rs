@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! bind ─► start workers ─► (every model ready) ─► "ready …" ─► SIGTERM/SIGINT ─► drain ─► retire
-//!   └──── the listener answers from here on: 503 for a model that is not loaded
+//!   └──── the listener answers from here on: 503 for a model that is not loaded. A socket that was
+//!         bound before is served once every model is ready
 //! ```
 
 mod control;
@@ -11,20 +12,21 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
-use tracing::{info, warn};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing::warn;
 
 pub use self::control::Steering;
-use self::control::{ControlTasks, Front};
+use self::control::{ControlTasks, Front, Reloads};
 use crate::config::{Config, ServerConfig};
 use crate::ctl::SocketError;
-use crate::http::{App, BindError, HttpSettings, Listener, Phase};
+use crate::http::{App, BindError, Door, HttpSettings, Listener, Phase};
 use crate::memory_budget::MemoryBudget;
 use crate::metrics::Metrics;
 use crate::model::Registry;
+use crate::service::{self, Drain, InheritedError, ServiceManager, Signals};
 use crate::supervisor::{CannotServe, Setting, Supervisor};
 use crate::system;
 
@@ -33,6 +35,8 @@ use crate::system;
 pub enum ServeError {
     #[error(transparent)]
     Bind(#[from] BindError),
+    #[error(transparent)]
+    Inherited(#[from] InheritedError),
     #[error(transparent)]
     Model(#[from] CannotServe),
     #[error(transparent)]
@@ -50,7 +54,8 @@ pub async fn serve(config: Config, steering: Steering, binary: PathBuf) -> Resul
     }
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), SystemTime::now());
     let budget = MemoryBudget::new(config.server.max_inflight_bytes.get());
-    let listener = Listener::bind(config.server.address).await?;
+    let manager = Arc::new(ServiceManager::from_environment());
+    let (listener, first) = listen(config.server.address).await?;
     let address = listener.address();
     let socket = control::bind(steering.socket.clone(), &config)?;
     let grace = config.server.shutdown_grace;
@@ -64,37 +69,44 @@ pub async fn serve(config: Config, steering: Steering, binary: PathBuf) -> Resul
     };
     let supervisor = Supervisor::start(setting, &config);
     let operator = supervisor.operator().clone();
-    let app = App::new(registry, operator.clone(), budget, metrics, settings);
+    let app = App::new(Arc::clone(&registry), operator.clone(), budget, metrics, settings);
 
-    let (draining, drain) = watch::channel(false);
-    let front = Front::new(Arc::clone(&app), address, signals.ends.clone());
-    let control = ControlTasks::start(socket, (operator, config), steering, front)
-        .map_err(ServeError::Signals)?;
-    let front = tokio::spawn(listener.serve(Arc::clone(&app), drain));
+    let (door, stands) = watch::channel(first);
+    let status = status_of(&app, &registry);
+    let reloads = Reloads { manager: Arc::clone(&manager), status: status.clone() };
+    let steered = Front::new(Arc::clone(&app), address, signals.ends());
+    let control =
+        ControlTasks::start(socket, (operator.clone(), config), steering, steered, reloads)
+            .map_err(ServeError::Signals)?;
+    let front = tokio::spawn(listener.serve(Arc::clone(&app), stands));
+    // They end with this function.
+    let mut beside = JoinSet::new();
+    beside.spawn(service::reap_orphans());
+    beside.spawn(service::report(Arc::clone(&manager), operator, status.clone()));
+
     let outcome = tokio::select! {
         started = supervisor.started() => started.map(|()| true).map_err(ServeError::from),
         () = signals.asked_to_end() => Ok(false),
     };
     if let Ok(true) = outcome {
         app.enter(Phase::Serving);
+        door.send_replace(Door::Open);
         announce(address);
+        manager.ready(&status()).await;
         signals.asked_to_end().await;
     }
-    if outcome.is_ok() {
-        info!("draining");
-    }
-    app.enter(Phase::Draining);
     supervisor.refuse_changes();
+    let drain = Drain {
+        app: Arc::clone(&app),
+        door,
+        front,
+        manager,
+        is_inherited: first == Door::Waiting,
+        grace: matches!(outcome, Ok(true)).then_some(grace),
+        longest_request: longest_request(&registry),
+    };
     let end = async {
-        // Until the last answer the listener stays, so that probes read 503 and not a closed port.
-        let answered = tokio::time::timeout(grace, async {
-            app.idle().await;
-            draining.send_replace(true);
-            front.await
-        });
-        if answered.await.is_err() {
-            warn!("requests were still running after {grace:?} (server.shutdown_grace_s)");
-        }
+        drain.run().await;
         supervisor.stop().await;
         control.stop().await;
     };
@@ -105,6 +117,27 @@ pub async fn serve(config: Config, steering: Steering, binary: PathBuf) -> Resul
     }
     app.report_suppressed_failures();
     outcome.map(|_| ())
+}
+
+/// The socket that was passed to this process, or a new one.
+async fn listen(address: SocketAddr) -> Result<(Listener, Door), ServeError> {
+    Ok(match service::inherited_listener()? {
+        // Until everything is ready here, whoever had the socket before may still answer.
+        Some((socket, address)) => (Listener::of_socket(socket, address)?, Door::Waiting),
+        None => (Listener::bind(address).await?, Door::Open),
+    })
+}
+
+/// What a service manager shows of this server.
+fn status_of(app: &Arc<App>, registry: &Arc<Registry>) -> impl Fn() -> String + Clone + use<> {
+    let (app, registry) = (Arc::clone(app), Arc::clone(registry));
+    move || service::status(app.phase(), registry.models().iter().map(|model| model.status().state))
+}
+
+/// The longest time for which any admitted request may go on.
+fn longest_request(registry: &Registry) -> Duration {
+    let models = registry.models();
+    models.iter().map(|model| model.config().request_timeout).max().unwrap_or_default()
 }
 
 /// The one line on standard output that scripts wait for.
@@ -132,29 +165,5 @@ fn http_settings(server: &ServerConfig, address: SocketAddr) -> HttpSettings {
 fn raise_file_limit() {
     if let Err(error) = system::limits::raise_open_files() {
         warn!(%error, "the limit of open files cannot be raised");
-    }
-}
-
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    /// What stands for a signal: `forge ctl shutdown`.
-    ends: mpsc::UnboundedSender<()>,
-    ended: mpsc::UnboundedReceiver<()>,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        let terminate = signal(SignalKind::terminate())?;
-        let (ends, ended) = mpsc::unbounded_channel();
-        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())?, ends, ended })
-    }
-
-    async fn asked_to_end(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-            _ = self.ended.recv() => {}
-        }
     }
 }

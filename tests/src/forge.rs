@@ -52,10 +52,21 @@ impl Forge {
         Setup::new().test_model(model, script).start()
     }
 
-    pub(crate) fn new(mut child: Child, dir: TempDir, socket: PathBuf) -> Self {
+    pub(crate) fn new(child: Child, dir: TempDir, socket: PathBuf) -> Self {
+        let process = Process::new(child.id());
+        Self::of(child, process, dir, socket)
+    }
+
+    /// The child only waits for Forge, and ends as it ends.
+    pub(crate) fn in_a_container(child: Child, dir: TempDir, socket: PathBuf) -> Self {
+        let outside = Process::new(child.id());
+        let process = eventually("the container has a process", || outside.children().pop());
+        Self::of(child, process, dir, socket)
+    }
+
+    fn of(mut child: Child, process: Process, dir: TempDir, socket: PathBuf) -> Self {
         let stdout = Captured::of(child.stdout.take().expect("a pipe"));
         let log = Captured::of(child.stderr.take().expect("a pipe"));
-        let process = Process::new(child.id());
         let address = SocketAddr::from(([0, 0, 0, 0], 0));
         Self {
             child,

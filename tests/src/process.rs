@@ -46,21 +46,43 @@ impl Process {
             .is_some_and(|stat| stat.started == self.started && stat.state != 'Z')
     }
 
+    /// A zombie still does.
+    pub fn exists(&self) -> bool {
+        Stat::of(&folder(self.pid)).is_some_and(|stat| stat.started == self.started)
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.pid), signal).expect("the process can be signalled");
     }
 
+    /// The number it has in its own namespace.
+    pub fn number_inside(&self) -> Option<i32> {
+        let status = fs::read_to_string(self.file("status")).ok()?;
+        let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+        numbers.split_whitespace().next_back()?.parse().ok()
+    }
+
+    /// The process that has this number in the namespace of this one.
+    pub fn of_its_namespace(&self, number: i32) -> Option<Process> {
+        let namespace = |process: &Process| fs::read_link(process.file("ns/pid")).ok();
+        let own = namespace(self).expect("its namespace");
+        let mut all = numbers().filter_map(|pid| {
+            let stat = Stat::of(&folder(pid))?;
+            Some(Process { pid, started: stat.started })
+        });
+        all.find(|process| {
+            namespace(process).as_ref() == Some(&own) && process.number_inside() == Some(number)
+        })
+    }
+
     /// Its living child processes, oldest first.
     pub fn children(&self) -> Vec<Process> {
-        let numbers = fs::read_dir("/proc")
-            .expect("/proc")
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
         let child = |pid| {
             let stat = Stat::of(&folder(pid))?;
             (stat.parent == self.pid && stat.state != 'Z')
                 .then_some(Process { pid, started: stat.started })
         };
-        let mut children: Vec<Process> = numbers.filter_map(child).collect();
+        let mut children: Vec<Process> = numbers().filter_map(child).collect();
         children.sort_by_key(|child| (child.started, child.pid));
         children
     }
@@ -164,6 +186,12 @@ impl Process {
 
 fn folder(pid: i32) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}"))
+}
+
+/// Of all processes that there are.
+fn numbers() -> impl Iterator<Item = i32> {
+    let entries = fs::read_dir("/proc").expect("/proc");
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }
 
 /// An address as `/proc/net/tcp` writes it: both numbers in hexadecimal, the first byte by byte in

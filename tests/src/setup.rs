@@ -1,14 +1,16 @@
 //! What a Forge is to be before it starts.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::geteuid;
 
 use crate::forge::Forge;
 use crate::programs::{checkout, model_file, program};
+use crate::surroundings::Surroundings;
 use crate::temp_dir::TempDir;
 
 /// A config in the making, and the models it names.
@@ -21,9 +23,9 @@ pub struct Setup {
     files: Vec<PathBuf>,
     arguments: Vec<String>,
     worker: &'static str,
-    open_files: Option<u32>,
-    is_unprivileged: bool,
     socket: PathBuf,
+    shutdown_grace: f64,
+    surroundings: Surroundings,
 }
 
 impl Setup {
@@ -43,8 +45,8 @@ impl Setup {
             files: Vec::new(),
             arguments: Vec::new(),
             worker: "forge-worker",
-            open_files: None,
-            is_unprivileged: false,
+            shutdown_grace: 0.0,
+            surroundings: Surroundings::default(),
         }
     }
 
@@ -118,14 +120,38 @@ impl Setup {
 
     /// Allows the router no more file descriptors than this.
     pub fn open_files(mut self, limit: u32) -> Self {
-        self.open_files = Some(limit);
+        self.surroundings.open_files = Some(limit);
+        self
+    }
+
+    /// Sets how many seconds it still takes predictions once it is asked to end; else none.
+    pub fn shutdown_grace(mut self, seconds: f64) -> Self {
+        self.shutdown_grace = seconds;
+        self
+    }
+
+    /// Sets a variable of its environment.
+    pub fn environment(mut self, name: &'static str, value: &str) -> Self {
+        self.surroundings.environment.push((name, value.to_owned()));
+        self
+    }
+
+    /// Passes it this socket to listen on, as service managers do.
+    pub fn on_socket(mut self, socket: &TcpListener) -> Self {
+        self.surroundings.pass(socket);
+        self
+    }
+
+    /// Makes it process 1 of a container with a read-only root and next to no shared memory.
+    pub fn in_a_container(mut self) -> Self {
+        self.surroundings.is_container = true;
         self
     }
 
     /// Runs it as a user without privileges, whoever runs the test. Of root's it keeps the right to
     /// read, since the checkout may lie where nobody else can.
     pub fn unprivileged(mut self) -> Self {
-        self.is_unprivileged = geteuid().is_root();
+        self.surroundings.is_unprivileged = geteuid().is_root();
         self
     }
 
@@ -147,38 +173,21 @@ impl Setup {
         allow_many_open_files();
         let config = self.dir.write("forge.toml", format!("{}{}", self.server, self.models));
         let files = if self.files.is_empty() { &[config][..] } else { &self.files };
-        let mut command = self.forge();
+        let Surroundings { is_container, is_unprivileged, .. } = self.surroundings;
+        let mut command = self.surroundings.command(&program("forge"));
         command.arg("serve").args(files).args(&self.arguments);
+        command.arg(format!("--shutdown-grace={}", self.shutdown_grace));
         command.arg("--worker").arg(program(self.worker));
-        if !self.is_unprivileged {
+        if !is_unprivileged {
             // As root all of them would want the same; who has no privileges may not write here.
             command.arg("--socket").arg(&self.socket);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Forge::new(command.spawn().expect("forge starts"), self.dir, self.socket)
-    }
-
-    /// The program, behind the one that takes something away from it.
-    fn forge(&self) -> Command {
-        let behind = |program_before: &str, arguments: &[&str]| {
-            let mut command = Command::new(program_before);
-            command.args(arguments).arg(program("forge"));
-            command
-        };
-        if let Some(limit) = self.open_files {
-            return behind("sh", &["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\"")]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().expect("forge starts");
+        match is_container {
+            true => Forge::in_a_container(child, self.dir, self.socket),
+            false => Forge::new(child, self.dir, self.socket),
         }
-        if self.is_unprivileged {
-            const NOBODY: [&str; 5] = [
-                "--reuid=65534",
-                "--regid=65534",
-                "--clear-groups",
-                "--inh-caps=-all,+dac_read_search",
-                "--ambient-caps=-all,+dac_read_search",
-            ];
-            return behind("setpriv", &NOBODY);
-        }
-        Command::new(program("forge"))
     }
 }
 

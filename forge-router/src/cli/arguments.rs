@@ -1,6 +1,7 @@
 //! The command line's grammar.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -45,6 +46,10 @@ pub struct Serve {
     /// Unix socket for `forge ctl` [default: the config's, or one of the user's]
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
+    /// How long predictions are still answered after SIGTERM or Ctrl-C, while readiness reads 503
+    /// [default: 3, or the config's]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub shutdown_grace: Option<Duration>,
     /// debug, info, warning or error
     #[arg(long, default_value_t, value_name = "LEVEL")]
     pub log_level: logging::Level,
@@ -77,4 +82,25 @@ pub enum Shell {
     Bash,
     Zsh,
     Fish,
+}
+
+/// A time of at most an hour, with or without a fraction, as the config takes it.
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=3600.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or("allowed is a number of seconds from 0 to 3600")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grace_is_a_time_of_at_most_an_hour() {
+        for (text, milliseconds) in [("0", 0), ("2.5", 2500), ("3600", 3_600_000)] {
+            assert_eq!(seconds(text), Ok(Duration::from_millis(milliseconds)));
+        }
+        for text in ["", "-1", "3601", "nan", "inf", "3s"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
 }

@@ -28,7 +28,11 @@ pub fn run(arguments: Serve) -> ExitCode {
         );
         return exit::say(&usage, exit::USAGE);
     };
-    let overrides = Overrides { host: arguments.host, port: arguments.port };
+    let overrides = Overrides {
+        host: arguments.host,
+        port: arguments.port,
+        shutdown_grace: arguments.shutdown_grace,
+    };
     let source = Source { files, overrides, machine: system::machine() };
     let config = match source.read() {
         Ok(config) => config,

@@ -30,6 +30,7 @@ mod workers;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use toml::{Table, Value};
 
@@ -64,6 +65,7 @@ pub struct Overrides {
     /// An IP address or `localhost`.
     pub host: Option<String>,
     pub port: Option<u16>,
+    pub shutdown_grace: Option<Duration>,
 }
 
 /// Reads the config file at `path`; relative paths in it start at its directory.

@@ -20,7 +20,7 @@ const MAX_BODY_BYTES: NonZeroUsize = NonZeroUsize::new(64 << 20).unwrap();
 const MAX_INFLIGHT_BYTES: NonZeroUsize = NonZeroUsize::new(1 << 30).unwrap();
 const HEADER_TIMEOUT_S: f64 = 30.0;
 const BODY_TIMEOUT_S: f64 = 30.0;
-const SHUTDOWN_GRACE_S: f64 = 10.0;
+const SHUTDOWN_GRACE_S: f64 = 3.0;
 
 /// Far beyond what one machine can hold, far below what overflows a sum.
 const MOST_BYTES: u64 = 1 << 40;
@@ -56,7 +56,7 @@ pub struct ServerConfig {
     pub header_timeout: Duration,
     /// Longest pause between two pieces of a body.
     pub body_timeout: Duration,
-    /// How long requests may go on once the server is asked to end.
+    /// How long predictions are still taken once the server is asked to end and says so.
     pub shutdown_grace: Duration,
 }
 
@@ -84,7 +84,7 @@ pub(super) fn read(
         access_log: section.flag("access_log", false),
         header_timeout: section.seconds("header_timeout_s", 0.001..=HOUR_S, HEADER_TIMEOUT_S),
         body_timeout: section.seconds("body_timeout_s", 0.001..=HOUR_S, BODY_TIMEOUT_S),
-        shutdown_grace: section.seconds("shutdown_grace_s", 0.0..=HOUR_S, SHUTDOWN_GRACE_S),
+        shutdown_grace: shutdown_grace(&mut section, overrides),
     };
     let (body, inflight) = (config.max_body_bytes, config.max_inflight_bytes);
     if inflight < body && section.is_sound(&["max_body_bytes", "max_inflight_bytes"]) {
@@ -118,6 +118,11 @@ fn address(section: &mut Section<'_>, overrides: &Overrides) -> SocketAddr {
 
 fn host(text: &str) -> Option<IpAddr> {
     if text == "localhost" { Some(HOST) } else { text.parse().ok() }
+}
+
+fn shutdown_grace(section: &mut Section<'_>, overrides: &Overrides) -> Duration {
+    let grace = section.seconds("shutdown_grace_s", 0.0..=HOUR_S, SHUTDOWN_GRACE_S);
+    overrides.shutdown_grace.unwrap_or(grace)
 }
 
 fn model_root(section: &mut Section<'_>, directory: &Path) -> PathBuf {

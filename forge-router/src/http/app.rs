@@ -53,8 +53,10 @@ pub enum Phase {
     /// Some model has not been ready yet.
     Loading = 0,
     Serving = 1,
-    /// New predictions are refused: it ends once everything admitted is answered, or is held.
+    /// It was asked to end and says so to whoever asks for readiness; predictions are still taken.
     Draining = 2,
+    /// New predictions are refused: it ends once everything admitted is answered, or is held.
+    Refusing = 3,
 }
 
 impl Phase {
@@ -62,7 +64,7 @@ impl Phase {
         match self {
             Self::Loading => "loading",
             Self::Serving => "serving",
-            Self::Draining => "draining",
+            Self::Draining | Self::Refusing => "draining",
         }
     }
 }
@@ -105,16 +107,22 @@ impl App {
 
     pub fn phase(&self) -> Phase {
         if self.is_held.load(Ordering::SeqCst) {
-            return Phase::Draining;
+            return Phase::Refusing;
         }
         match self.phase.load(Ordering::SeqCst) {
             0 => Phase::Loading,
             1 => Phase::Serving,
-            _ => Phase::Draining,
+            2 => Phase::Draining,
+            _ => Phase::Refusing,
         }
     }
 
-    /// Waits until no prediction is under way; new ones are refused while draining.
+    /// Whether it was asked to end.
+    pub fn is_ending(&self) -> bool {
+        matches!(self.phase(), Phase::Draining | Phase::Refusing)
+    }
+
+    /// Waits until no prediction is under way; new ones come until they are refused.
     pub async fn idle(&self) {
         self.predictions.none().await;
     }

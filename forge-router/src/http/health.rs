@@ -1,8 +1,8 @@
 //! What probes ask.
 //!
 //! `live` says that the process answers. `ready` says that it may be sent traffic: from the first
-//! time every model is ready until it drains. A model that degrades later shows in the body and
-//! does not take the others out of service, unless it is marked `required`.
+//! time every model is ready until the server is asked to end. A model that degrades later shows in
+//! the body and does not take the others out of service, unless it is marked `required`.
 
 use hyper::StatusCode;
 
@@ -61,7 +61,7 @@ fn verdict(app: &App) -> (StatusCode, &'static str) {
     };
     let (is_ready, word) = match app.phase() {
         Phase::Loading => (false, "loading"),
-        Phase::Draining => (false, "draining"),
+        Phase::Draining | Phase::Refusing => (false, "draining"),
         Phase::Serving if is_degraded(true) => (false, "degraded"),
         Phase::Serving if is_degraded(false) => (true, "degraded"),
         Phase::Serving => (true, "ok"),

@@ -27,6 +27,18 @@ pub struct Listener {
     address: SocketAddr,
 }
 
+/// What becomes of connections. It only goes on, from one to the next or further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Door {
+    /// None is accepted yet: they wait in the socket's queue.
+    Waiting,
+    Open,
+    /// No more are accepted; those that are open go on.
+    Shut,
+    /// Those that are open end, each with the answer under way.
+    Closing,
+}
+
 /// The address cannot be listened on; the operator's fault.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: {source}; --port or server.port picks another, 0 a free one")]
@@ -44,29 +56,63 @@ impl Listener {
         Ok(Self { listener, address })
     }
 
+    /// Listens on a socket that was bound before.
+    pub fn of_socket(
+        socket: std::net::TcpListener,
+        address: SocketAddr,
+    ) -> Result<Self, BindError> {
+        let fail = |source| BindError { address, source };
+        socket.set_nonblocking(true).map_err(fail)?;
+        let listener = TcpListener::from_std(socket).map_err(fail)?;
+        Ok(Self { listener, address })
+    }
+
     /// Where it listens, with the port that was picked.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves until `draining` turns true, then waits until every connection has ended.
-    pub async fn serve(self, app: Arc<App>, mut draining: watch::Receiver<bool>) {
+    /// Serves as the door stands, until every connection has ended after it was shut.
+    pub async fn serve(self, app: Arc<App>, mut door: watch::Receiver<Door>) {
+        let (closing, closes) = watch::channel(false);
         let mut connections = JoinSet::new();
+        reached(&mut door, Door::Open).await;
+        self.accept(&app, &mut door, &closes, &mut connections).await;
+        loop {
+            tokio::select! {
+                ended = connections.join_next() => {
+                    if ended.is_none() {
+                        return;
+                    }
+                }
+                () = reached(&mut door, Door::Closing), if !*closing.borrow() => {
+                    closing.send_replace(true);
+                }
+            }
+        }
+    }
+
+    /// Accepts until the door is shut; then the socket is closed.
+    async fn accept(
+        self,
+        app: &Arc<App>,
+        door: &mut watch::Receiver<Door>,
+        closes: &watch::Receiver<bool>,
+        connections: &mut JoinSet<()>,
+    ) {
         let mut told: Option<Instant> = None;
         loop {
             let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
+                // First, so that nothing is accepted that would not be answered.
+                biased;
+                () = reached(door, Door::Shut) => return,
                 Some(_) = connections.join_next(), if !connections.is_empty() => continue,
-                _ = draining.wait_for(|draining| *draining) => break,
+                accepted = self.listener.accept() => accepted,
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    connections.spawn(connection::serve(
-                        stream,
-                        peer,
-                        Arc::clone(&app),
-                        draining.clone(),
-                    ));
+                    let app = Arc::clone(app);
+                    connections.spawn(connection::serve(stream, peer, app, closes.clone()));
                 }
                 Err(error) if is_the_clients(&error) => debug!(%error, "connection not accepted"),
                 Err(error) => {
@@ -78,9 +124,13 @@ impl Listener {
                 }
             }
         }
-        drop(self.listener);
-        while connections.join_next().await.is_some() {}
     }
+}
+
+/// Resolves once the door has come as far as `at_least`, or can no longer move.
+async fn reached(door: &mut watch::Receiver<Door>, at_least: Door) {
+    // The guard that it returns must not live on: it holds the channel's lock.
+    drop(door.wait_for(|door| *door >= at_least).await);
 }
 
 /// Errors of one connection that ended before it was accepted (accept(2)).

@@ -31,4 +31,4 @@ mod wish;
 mod write_timeout;
 
 pub use app::{App, HttpSettings, Phase};
-pub use listener::{BindError, Listener};
+pub use listener::{BindError, Door, Listener};

@@ -57,7 +57,7 @@ async fn predict(
     };
     // Not while a refusal is told: a stream of those would keep a drain from ever seeing none.
     let _under_way = app.predictions.begin();
-    if app.phase() == Phase::Draining {
+    if app.phase() == Phase::Refusing {
         return Err(not_ready("draining"));
     }
     let config = model.config();

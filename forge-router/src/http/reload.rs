@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 
-use super::app::{App, Phase};
+use super::app::App;
 use super::error::HttpError;
 use super::reply::{self, Reply};
 use super::{admin, body, models, routes};
@@ -43,7 +43,7 @@ async fn reload(
 ) -> Result<Swapped, HttpError> {
     admin::check(app, peer, parts).await?;
     models::find(app, name)?;
-    if app.phase() == Phase::Draining {
+    if app.is_ending() {
         return Err(OperationError::Stopping.into());
     }
     let order = read_order(app, body, name).await?;

@@ -55,6 +55,10 @@ pub async fn answer(app: Arc<App>, peer: SocketAddr, request: Request<Incoming>)
     if is_open_to_pages(&parts) {
         app.cors.allow(&parts.headers, reply.headers_mut());
     }
+    if app.is_ending() {
+        // Whoever keeps the connection opens the next one where it is still answered.
+        reply = reply::last(reply);
+    }
     if app.settings.access_log {
         let (method, path, status) = (&parts.method, parts.uri.path(), reply.status().as_u16());
         let duration_ms = began.elapsed().as_secs_f64() * 1000.0;

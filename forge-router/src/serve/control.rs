@@ -17,6 +17,7 @@ use crate::ctl::{
 use crate::http::App;
 use crate::logging::LevelHandle;
 use crate::operator::{Asker, Operator};
+use crate::service::ServiceManager;
 
 /// What steers the server apart from its config.
 #[derive(Debug)]
@@ -35,6 +36,13 @@ pub struct Front {
     address: SocketAddr,
     started: Instant,
     ends: mpsc::UnboundedSender<()>,
+}
+
+/// Who hears that a config is being read again: the service manager, with what it shows afterwards.
+#[derive(Debug)]
+pub struct Reloads<S> {
+    pub manager: Arc<ServiceManager>,
+    pub status: S,
 }
 
 /// The control socket and SIGHUP, at work. Both end with it.
@@ -76,10 +84,11 @@ impl ControlTasks {
         (operator, config): (Operator, Config),
         steering: Steering,
         front: Front,
+        reloads: Reloads<impl Fn() -> String + Send + Sync + 'static>,
     ) -> std::io::Result<Self> {
         let hangup = signal(SignalKind::hangup())?;
         let settings = Arc::new(Settings::new(steering.source, config, operator.clone()));
-        let hangup = tokio::spawn(reload_at(hangup, Arc::clone(&settings)));
+        let hangup = tokio::spawn(reload_at(hangup, Arc::clone(&settings), reloads));
         let log_level = steering.log_level;
         let control = Control { operator, settings, log_level, server: Arc::new(front) };
         let (ending, ended) = watch::channel(false);
@@ -143,8 +152,15 @@ impl Server for Front {
 }
 
 /// What became of it, the audit log tells: nobody waits for a signal's outcome.
-async fn reload_at(mut hangup: Signal, settings: Arc<Settings>) {
+async fn reload_at(
+    mut hangup: Signal,
+    settings: Arc<Settings>,
+    reloads: Reloads<impl Fn() -> String>,
+) {
+    let Reloads { manager, status } = reloads;
     while hangup.recv().await.is_some() {
+        manager.reloading().await;
         drop(settings.reload(Asker::Signal).await);
+        manager.ready(&status()).await;
     }
 }

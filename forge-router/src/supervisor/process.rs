@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::output::{self, LastLines, Origin};
 use crate::config::WorkerConfig;
+use crate::service::{self, Awaited};
 
 /// How long the last words of an ended process are waited for: a grandchild may hold its pipes.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -20,6 +21,8 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Process {
     child: Child,
+    /// After the child, so that it has been waited for when this says so.
+    _awaited: Awaited,
     last_lines: LastLines,
     pipes: Vec<JoinHandle<()>>,
 }
@@ -67,8 +70,11 @@ impl Process {
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
-        let mut child =
-            command.spawn().map_err(|source| SpawnError { path: binary.to_owned(), source })?;
+        for variable in service::OWN_ENVIRONMENT {
+            command.env_remove(variable);
+        }
+        let (mut child, awaited) = service::spawn(&mut command)
+            .map_err(|source| SpawnError { path: binary.to_owned(), source })?;
         let last_lines = LastLines::default();
         let mut pipes = Vec::with_capacity(2);
         if let Some(pipe) = child.stdout.take() {
@@ -79,7 +85,7 @@ impl Process {
             let lines = last_lines.clone();
             pipes.push(tokio::spawn(output::follow(pipe, "stderr", origin.clone(), lines)));
         }
-        Ok(Self { child, last_lines, pipes })
+        Ok(Self { child, _awaited: awaited, last_lines, pipes })
     }
 
     /// The process's number; 0 once it has been waited for.

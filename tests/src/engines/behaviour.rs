@@ -53,6 +53,8 @@ pub(crate) enum Behaviour {
     CrashLoad(Signal),
     /// `load-after FILE`: loads once there is this file.
     LoadAfter(PathBuf),
+    /// `run-after FILE`: runs batches once there is this file.
+    RunAfter(PathBuf),
     /// `fail-load MESSAGE`: cannot be loaded.
     FailLoad(String),
 }
@@ -117,6 +119,7 @@ impl FromStr for Behaviour {
             "hang-load" => Self::HangLoad,
             "crash-load" => Self::CrashLoad(deadly(rest)?),
             "load-after" => Self::LoadAfter(rest.into()),
+            "run-after" => Self::RunAfter(rest.into()),
             "fail-load" => Self::FailLoad(rest.to_owned()),
             _ => return Err(format!("not a behaviour of the test engine: {line:?}")),
         })

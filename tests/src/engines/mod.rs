@@ -76,6 +76,7 @@ impl Engine for TestEngine {
             Behaviour::Multiply(factor) => return multiply(*factor, inputs, out),
             Behaviour::Chaos(factor) => return chaos::run(*factor, inputs, rows, out),
             Behaviour::Sleep(time) => thread::sleep(*time),
+            Behaviour::RunAfter(file) => until("there is the file to wait for", || file.exists()),
             Behaviour::Throw(when) if asked(*when, |first| first < 0.0) => {
                 return Err(EngineError::Threw("a negative row".to_owned()));
             }

@@ -19,7 +19,7 @@ impl Served {
     fn start() -> Self {
         let dir = TempDir::new();
         dir.write("m.pt", "echo");
-        let config = "[server]\nport = 0\naccess_log = true\n[models.m]\npath = \"m.pt\"\n";
+        let config = "[server]\nport = 0\naccess_log = true\nshutdown_grace_s = 0\n[models.m]\npath = \"m.pt\"\n";
         let config = dir.write("forge.toml", config);
         let worker = program("forge-test-worker");
         let arguments = ["serve", config.to_str().unwrap(), "--worker", worker.to_str().unwrap()];

@@ -2,7 +2,7 @@
 
 use std::net::TcpStream;
 
-use forge_tests::{Forge, Setup, Signal, json, until};
+use forge_tests::{Forge, Setup, Signal, TempDir, json, until};
 
 const M: [(&str, &str); 1] = [("model", "m")];
 
@@ -22,16 +22,44 @@ fn what_was_admitted_is_answered_before_the_end() {
 }
 
 #[test]
-fn while_it_drains_probes_and_new_predictions_read_503() {
-    let forge = Setup::new().test_model("m", "sleep 1000").start();
-    let mut admitted = forge.send_predict("m", &json!({"input": [1]}));
-    until("it runs", || forge.metric("forge_rows_total", &M) == 1.0);
+fn during_the_grace_new_connections_are_answered_while_readiness_reads_503() {
+    let forge = Setup::new().test_model("m", "double").shutdown_grace(3000.0).start();
+    let mut kept = forge.connect();
+    kept.request("GET", "/health/live", &[], b"");
+    assert_eq!(kept.response().header("connection"), None);
     forge.process().signal(Signal::SIGTERM);
     until("readiness falls", || forge.get("/health/ready").status == 503);
     assert_eq!(forge.get("/health").json()["status"], "draining");
-    assert_eq!(forge.get("/health/live").status, 200);
+    for number in 1..20 {
+        let answer = forge.predict("m", &json!({"input": [number]}));
+        assert_eq!(answer.output(), json!([f64::from(number) * 2.0]));
+    }
+    // Whoever keeps a connection is told to take another one next time.
+    kept.request("GET", "/health/live", &[], b"");
+    assert_eq!(kept.response().header("connection"), Some("close"));
+    kept.wait_for_end();
+    forge.wait_for_log(&["draining", "answered for 3000s", "a second signal ends it at once"]);
+    forge.process().signal(Signal::SIGTERM);
+    assert!(forge.wait_until_ended().status.success());
+}
+
+#[test]
+fn after_the_grace_new_predictions_read_503_while_an_admitted_one_is_answered() {
+    let dir = TempDir::new();
+    let gate = dir.path().join("gate");
+    let script = format!("run-after {}", gate.display());
+    let forge = Setup::new().test_model("m", &script).shutdown_grace(0.3).start();
+    let mut admitted = forge.send_predict("m", &json!({"input": [1]}));
+    until("it runs", || forge.metric("forge_rows_total", &M) == 1.0);
+    forge.process().signal(Signal::SIGTERM);
+    forge.wait_for_log(&["new predictions are refused"]);
     let refused = forge.predict("m", &json!({"input": [2]}));
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+    assert!(refused.detail().contains("draining"), "{}", refused.detail());
+    assert_eq!(forge.get("/health").json()["status"], "draining");
+    assert_eq!(forge.get("/health/live").status, 200);
+    assert!(!admitted.has_answer());
+    dir.write("gate", "");
     assert_eq!(admitted.response().output(), json!([1.0]));
     assert!(forge.wait_until_ended().status.success());
 }

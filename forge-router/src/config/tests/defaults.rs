@@ -20,7 +20,7 @@ fn what_is_left_out_has_its_default() {
     assert!(!server.access_log);
     assert_eq!(server.header_timeout, 30 * SECOND);
     assert_eq!(server.body_timeout, 30 * SECOND);
-    assert_eq!(server.shutdown_grace, 10 * SECOND);
+    assert_eq!(server.shutdown_grace, 3 * SECOND);
 
     let model = &config.models[0];
     assert_eq!(model.name.as_str(), "m");
@@ -139,15 +139,27 @@ fn the_command_line_comes_before_the_file() {
         (None, Some(0), "127.0.0.2:0"),
         (Some("::"), Some(80), "[::]:80"),
     ] {
-        let overrides = Overrides { host: host.map(str::to_owned), port };
+        let overrides = Overrides { host: host.map(str::to_owned), port, ..Overrides::default() };
         let config = load(&path, &overrides, &machine(1)).unwrap();
         assert_eq!(config.server.address.to_string(), address);
     }
-    let overrides = Overrides { host: Some("example.org".to_owned()), port: None };
+    let overrides = Overrides { host: Some("example.org".to_owned()), ..Overrides::default() };
     assert_eq!(
         problems(load(&path, &overrides, &machine(1))),
         ["--host: found \"example.org\", allowed is an IP address or \"localhost\""]
     );
+}
+
+#[test]
+fn the_command_lines_grace_comes_before_the_files() {
+    let files = Files::new();
+    let path =
+        files.write("forge.toml", "[server]\nshutdown_grace_s = 9\n[models.m]\npath = \"m.pt\"");
+    for (shutdown_grace, expected) in [(None, 9 * SECOND), (Some(SECOND), SECOND)] {
+        let overrides = Overrides { shutdown_grace, ..Overrides::default() };
+        let config = load(&path, &overrides, &machine(1)).unwrap();
+        assert_eq!(config.server.shutdown_grace, expected);
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::*;
 use crate::config::{self, Admin, Machine};
-use crate::http::{HttpSettings, Listener};
+use crate::http::{Door, HttpSettings, Listener, Phase};
 use crate::metrics::Metrics;
 use crate::model::{Model, Registry, VersionId};
 use crate::operator::{Events, Operator, Order, Reply as Outcome};
@@ -21,7 +21,7 @@ struct Front {
     app: Arc<App>,
     address: SocketAddr,
     orders: mpsc::UnboundedReceiver<Order>,
-    _running: watch::Sender<bool>,
+    _door: watch::Sender<Door>,
 }
 
 impl Front {
@@ -45,9 +45,9 @@ impl Front {
         };
         // All of the memory of predictions is taken.
         let app = App::new(registry, operator, MemoryBudget::new(0), metrics, settings);
-        let (running, draining) = watch::channel(false);
-        tokio::spawn(listener.serve(Arc::clone(&app), draining));
-        Self { app, address, orders, _running: running }
+        let (door, stands) = watch::channel(Door::Open);
+        tokio::spawn(listener.serve(Arc::clone(&app), stands));
+        Self { app, address, orders, _door: door }
     }
 
     /// Sends a reload and leaves its answer for later.
