@@ -178,8 +178,8 @@ impl Setup {
         command.arg("serve").args(files).args(&self.arguments);
         command.arg(format!("--shutdown-grace={}", self.shutdown_grace));
         command.arg("--worker").arg(program(self.worker));
-        if !is_unprivileged {
-            // As root all of them would want the same; who has no privileges may not write here.
+        if !is_unprivileged && !is_container {
+            // As root all of them would want the same; the others may not write here.
             command.arg("--socket").arg(&self.socket);
         }
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
