@@ -10,6 +10,7 @@ mod broken_workers;
 mod check_command;
 mod cross_origin;
 mod ctl;
+mod ctl_changes;
 mod ctl_socket;
 mod deadlines;
 mod docs_page;
