@@ -183,6 +183,16 @@ impl Forge {
         self.process.children()
     }
 
+    /// What it has open in its directory: the files of models.
+    pub fn open_files(&self) -> Vec<String> {
+        let all = self.process.descriptors().into_values();
+        all.filter(|target| self.is_in_directory(target)).collect()
+    }
+
+    fn is_in_directory(&self, target: &str) -> bool {
+        Path::new(target).starts_with(self.dir.path())
+    }
+
     /// What it has logged so far.
     pub fn log(&self) -> String {
         self.log.text()
@@ -227,7 +237,9 @@ impl Forge {
 
     fn holds(&self) -> Held {
         let process = &self.process;
-        let descriptors = process.descriptors().len();
+        // After a swap it keeps the file of the version before, to go back to.
+        let descriptors = process.descriptors().into_values();
+        let descriptors = descriptors.filter(|target| !self.is_in_directory(target)).count();
         (descriptors, process.mapped_files().len(), process.children().len())
     }
 

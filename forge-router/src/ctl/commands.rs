@@ -90,7 +90,7 @@ async fn events(session: &mut Session<'_>, follow: bool) -> Answer {
         let Some(event) = event else { break };
         session.client.tell(event_line(event)).await;
     }
-    Ok(Value::Object(serde_json::Map::new()))
+    Ok(nothing())
 }
 
 async fn config_reload(session: &mut Session<'_>) -> Answer {
@@ -108,18 +108,18 @@ async fn drain(session: &Session<'_>, off: bool) -> Answer {
     if !off {
         control.server.idle().await;
     }
-    phase(control)
+    to_json(&InPhase { phase: control.server.status().phase })
 }
 
 fn shutdown(session: &Session<'_>, now: bool) -> Answer {
     let Session { control, by, .. } = session;
     audit(by, if now { "shutdown --now" } else { "shutdown" }, Ok(()));
     control.server.end(now);
-    phase(control)
+    Ok(nothing())
 }
 
-fn phase(control: &Control) -> Answer {
-    to_json(&InPhase { phase: control.server.status().phase })
+fn nothing() -> Value {
+    Value::Object(serde_json::Map::new())
 }
 
 fn log_level(session: &Session<'_>, level: Option<&str>) -> Answer {

@@ -210,7 +210,7 @@ pub struct Scaled {
     pub workers: u32,
 }
 
-/// `drain`, `shutdown`: the phase of the server afterwards
+/// `drain`: the phase of the server afterwards
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InPhase {
     pub phase: String,

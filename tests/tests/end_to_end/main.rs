@@ -11,6 +11,7 @@ mod check_command;
 mod containers;
 mod cross_origin;
 mod ctl;
+mod ctl_changes;
 mod ctl_socket;
 mod deadlines;
 mod deployment;

@@ -2,6 +2,7 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use toml::Table;
 
 use super::table::table;
 use super::units::{bytes, duration};
@@ -33,7 +34,7 @@ pub fn answer(request: &Request, answer: &Value) -> Result<String, serde_json::E
             let Scaled { model, workers } = read(answer)?;
             format!("{model}: {workers} workers\n")
         }
-        Request::Drain { .. } | Request::Shutdown { .. } => {
+        Request::Drain { .. } => {
             let InPhase { phase } = read(answer)?;
             format!("{phase}\n")
         }
@@ -43,6 +44,7 @@ pub fn answer(request: &Request, answer: &Value) -> Result<String, serde_json::E
             let LogLevel { level } = read(answer)?;
             format!("{level}\n")
         }
+        Request::Shutdown { .. } => "the server ends\n".to_owned(),
         // Each was shown when it came.
         Request::Events { .. } => String::new(),
     })
@@ -161,10 +163,12 @@ fn swapped(swapped: &Swapped) -> String {
     format!("{model}: version {version} answers{share}, after {after} ({path})\n")
 }
 
-/// TOML that can be served.
+/// TOML that can be served: the server first, as people write it.
 fn config(ShownConfig { file, config }: &ShownConfig) -> String {
     let origin = file.as_ref().map(|file| format!("# {file}\n")).unwrap_or_default();
-    format!("{origin}{config}")
+    let (server, rest): (Table, Table) =
+        config.clone().into_iter().partition(|(key, _)| key == "server");
+    format!("{origin}{server}\n{rest}")
 }
 
 fn reloaded(reloaded: &Reloaded) -> String {
