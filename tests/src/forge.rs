@@ -1,13 +1,14 @@
 //! A running Forge.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 
 use nix::sys::signal::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::captured::Captured;
 use crate::command::{Finished, finish, forge};
@@ -32,6 +33,8 @@ pub struct Forge {
     held: OnceLock<Held>,
     /// Its control socket.
     socket: PathBuf,
+    /// The models that were to be swapped: the file of the version before stays open.
+    swapped: Mutex<BTreeSet<String>>,
     /// Its config and its models.
     dir: TempDir,
 }
@@ -77,6 +80,7 @@ impl Forge {
             has_ended: false,
             held: OnceLock::new(),
             socket,
+            swapped: Mutex::default(),
             dir,
         }
     }
@@ -140,6 +144,35 @@ impl Forge {
     pub fn send_predict(&self, model: &str, body: &Value) -> Connection {
         let mut connection = self.connect();
         let path = format!("/v1/{model}/predict");
+        connection.request("POST", &path, &[], body.to_string().as_bytes());
+        connection
+    }
+
+    /// Writes a file beside its models, where it may be swapped to.
+    pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
+        self.dir.write(name, contents)
+    }
+
+    /// Asks it to serve another file under a model's name, and waits for what comes of it.
+    pub fn swap(&self, model: &str, file: impl AsRef<Path>) -> Response {
+        self.send_swap(model, file).response()
+    }
+
+    /// Asks for a swap and leaves the answer for later.
+    pub fn send_swap(&self, model: &str, file: impl AsRef<Path>) -> Connection {
+        self.send_reload(model, &json!({"model_path": file.as_ref()}))
+    }
+
+    /// Asks a share of the requests of another file, beside the one that is served.
+    pub fn start_canary(&self, model: &str, file: impl AsRef<Path>, share: &str) -> Response {
+        let body = json!({"model_path": file.as_ref(), "canary": share});
+        self.send_reload(model, &body).response()
+    }
+
+    fn send_reload(&self, model: &str, body: &Value) -> Connection {
+        self.swapped.lock().unwrap().insert(model.to_owned());
+        let mut connection = self.connect();
+        let path = format!("/v1/{model}/reload");
         connection.request("POST", &path, &[], body.to_string().as_bytes());
         connection
     }
@@ -226,7 +259,8 @@ impl Forge {
 
     /// Every client has gone by now, so it comes to hold no more than before the first.
     fn nothing_is_left_behind(&self) -> Result<(), String> {
-        let Some(before) = self.held.get() else { return Ok(()) };
+        let Some(&(descriptors, mapped, workers)) = self.held.get() else { return Ok(()) };
+        let before = (descriptors + self.swapped.lock().unwrap().len(), mapped, workers);
         let is_back = || {
             let now = self.holds();
             (now.0 <= before.0 && now.1 <= before.1 && now.2 == before.2).then_some(())

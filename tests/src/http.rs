@@ -28,11 +28,16 @@ pub struct Response {
 
 impl Connection {
     pub fn open(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("the server listens");
-        stream.set_nodelay(true).expect("a socket option");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket option");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a socket option");
-        Self { stream: BufReader::new(stream), address, expects_body: true }
+        Self::try_open(address).expect("the server listens")
+    }
+
+    /// A connection, or why there is none.
+    pub fn try_open(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(2 * PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(Self { stream: BufReader::new(stream), address, expects_body: true })
     }
 
     /// Sends exactly these bytes.
@@ -42,22 +47,39 @@ impl Connection {
 
     /// Sends a whole request.
     pub fn request(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) {
+        self.try_request(method, path, headers, body).expect("the request is taken");
+    }
+
+    /// Sends a whole request, at once.
+    pub fn try_request(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> io::Result<()> {
         let length = [("Content-Length", body.len().to_string())];
         let length = length.iter().map(|(name, value)| (*name, value.as_str()));
         let headers: Vec<_> = headers.iter().copied().chain(length).collect();
-        self.head(method, path, &headers).expect("the head is taken");
-        self.send(body).expect("the body is taken");
+        let mut request = self.head_bytes(method, path, &headers);
+        request.extend_from_slice(body);
+        self.send(&request)
     }
 
     /// Sends only the head of a request.
     pub fn head(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) -> io::Result<()> {
+        let head = self.head_bytes(method, path, headers);
+        self.send(&head)
+    }
+
+    fn head_bytes(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
         self.expects_body = method != "HEAD";
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         head.push_str("\r\n");
-        self.send(head.as_bytes())
+        head.into_bytes()
     }
 
     /// The next answer; one that announces `100 Continue` counts too.

@@ -20,6 +20,7 @@
 
 mod browser;
 mod captured;
+mod chance;
 mod command;
 mod documented;
 mod forge;
@@ -38,11 +39,12 @@ mod waiting;
 
 pub use browser::Browser;
 pub use captured::Captured;
+pub use chance::Chance;
 pub use command::{Finished, finish, forge};
 pub use documented::{DocumentedRequest, curl_is_installed};
 pub use forge::{Ended, Forge};
 pub use http::{Connection, Response};
-pub use load::Load;
+pub use load::{Load, Numbers, Running, Verdict};
 pub use nix::sys::signal::Signal;
 pub use process::{Process, Thread};
 pub use programs::{checkout, model_file, program};

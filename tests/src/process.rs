@@ -51,6 +51,11 @@ impl Process {
         Stat::of(&folder(self.pid)).is_some_and(|stat| stat.started == self.started)
     }
 
+    /// Signals it where it still is.
+    pub fn try_signal(&self, signal: Signal) -> bool {
+        self.is_alive() && kill(Pid::from_raw(self.pid), signal).is_ok()
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.pid), signal).expect("the process can be signalled");
     }

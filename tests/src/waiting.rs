@@ -1,5 +1,6 @@
 //! Waiting for what another process does.
 
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollTimeout, poll};
@@ -26,6 +27,28 @@ pub(crate) fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
             return seen;
         }
         pause();
+    }
+}
+
+/// Rung once, heard by everybody who waits for it.
+#[derive(Debug, Default)]
+pub(crate) struct Bell {
+    is_rung: Mutex<bool>,
+    rung: Condvar,
+}
+
+impl Bell {
+    pub(crate) fn ring(&self) {
+        *self.is_rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.rung.notify_all();
+    }
+
+    /// Waits until it is rung, or the time has come; `true` where it is rung.
+    pub(crate) fn is_rung_by(&self, time: Instant) -> bool {
+        let is_rung = self.is_rung.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = time.saturating_duration_since(Instant::now());
+        let waited = self.rung.wait_timeout_while(is_rung, left, |is_rung| !*is_rung);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }
 

@@ -1,0 +1,43 @@
+//! Swaps from one model to another and back.
+
+use forge_tests::{Forge, Load, Response, Setup, json};
+
+/// A Forge with a model `m` that doubles, and beside it a file for every factor that it is to be
+/// swapped to.
+pub(crate) fn forge_with_files(setup: Setup) -> Forge {
+    let forge = setup.start();
+    for factor in [2, 3] {
+        forge.write(&file(factor), format!("multiply {factor}"));
+    }
+    forge
+}
+
+pub(crate) fn file(factor: i16) -> String {
+    format!("times-{factor}.model")
+}
+
+pub(crate) fn assert_swapped(response: &Response) {
+    assert_eq!(response.status, 200, "{}", response.text());
+    assert_eq!(response.json()["status"], "swapped");
+}
+
+#[test]
+fn a_thousand_swaps_lose_nothing_and_leave_nothing_behind() {
+    let forge = forge_with_files(Setup::new().test_model("m", "multiply 2"));
+    assert_swapped(&forge.swap("m", file(3)));
+    let load = Load::on(&forge).times(&[2, 3]).start();
+    load.wait_for(100);
+    let before = forge.process().own_memory();
+    for swap in 0..1000 {
+        assert_swapped(&forge.swap("m", file(2 + swap % 2)));
+    }
+    let verdict = load.finish();
+    verdict.assert_clean();
+    assert!(verdict.by_factor.values().all(|count| *count > 100), "{verdict}");
+    let after = forge.process().own_memory();
+    println!(
+        "{verdict}; memory {before} before, {after} after; p99 {:.1} ms",
+        verdict.quantile(0.99)
+    );
+    assert_eq!(forge.predict("m", &json!({"input": [1]})).header("x-forge-version"), Some("1002"));
+}
