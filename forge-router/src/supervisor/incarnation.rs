@@ -14,7 +14,7 @@ use super::output::Origin;
 use super::plan::WorkerPlan;
 use super::process::{Ended, Process};
 use super::recycling;
-use super::warm_up::warm_up;
+use super::warm_up::{NotWarmed, warm_up};
 use super::{Stop, stopped};
 use crate::dispatch::{self, Ending, Suspicion, WorkerLink};
 use crate::model::Version;
@@ -197,16 +197,20 @@ impl Worker<'_> {
 
         let warmed = tokio::select! {
             warmed = warm_up(self.plan, &self.control, &link, &version, turn) => warmed,
-            ending = &mut completions => Err(ending.to_string()),
-            ended = self.process.ended() => Err(ended.cause()),
+            ending = &mut completions => Err(NotWarmed::Failed(ending.to_string())),
+            ended = self.process.ended() => Err(NotWarmed::Failed(ended.cause())),
             _ = stopped(stop) => {
                 tell(News::Draining);
                 self.process.kill().await;
                 return Incarnation::Retired;
             }
         };
-        if let Err(cause) = warmed {
-            self.process.kill().await;
+        if let Err(not_warmed) = warmed {
+            let ended = self.process.kill().await;
+            let cause = match not_warmed {
+                NotWarmed::Gone => ended.cause(),
+                NotWarmed::Failed(cause) => cause,
+            };
             return Incarnation::NeverReady { cause: format!("warming failed: {cause}") };
         }
         drop(loading);

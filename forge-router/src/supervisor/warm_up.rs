@@ -1,9 +1,10 @@
 //! What a worker runs before any client's batch: through the real rings.
 
+use forge_ipc::ControlError;
 use tracing::{info, warn};
 
 use super::control::Control;
-use super::handshake;
+use super::handshake::{self, HandshakeError};
 use super::incarnation::Turn;
 use super::plan::WorkerPlan;
 use super::warm;
@@ -12,6 +13,16 @@ use crate::logging::one_line;
 use crate::model::Version;
 use crate::request::RequestError;
 
+/// Why a worker is not ready.
+#[derive(Debug, thiserror::Error)]
+pub enum NotWarmed {
+    /// It ends, and how it does tells more.
+    #[error("the control socket is closed")]
+    Gone,
+    #[error("{0}")]
+    Failed(String),
+}
+
 /// Runs the batches the worker is to be ready for, and has the model's state put back.
 pub async fn warm_up(
     plan: &WorkerPlan,
@@ -19,7 +30,7 @@ pub async fn warm_up(
     link: &WorkerLink,
     version: &Version,
     turn: Turn,
-) -> Result<(), String> {
+) -> Result<(), NotWarmed> {
     let interface = version.interface();
     let kinds = plan.last_kinds(interface.smallest_row().as_deref(), turn);
     if kinds.is_empty() {
@@ -31,12 +42,13 @@ pub async fn warm_up(
         // A model that refuses zeros can be served all the same; a worker that is lost cannot settle.
         if warmed.is_ok() || matches!(warmed, Err(RequestError::ModelThrew(_))) {
             let settled = handshake::settle(control).await;
-            tell_state(plan, &settled.map_err(|error| error.to_string())?);
+            tell_state(plan, &settled.map_err(not_settled)?);
         }
-        Ok::<_, String>(warmed)
+        Ok::<_, NotWarmed>(warmed)
     };
     let Ok(warmed) = tokio::time::timeout(patience, warm).await else {
-        return Err(format!("it took longer than {patience:?} (load_timeout_s)"));
+        let late = format!("it took longer than {patience:?} (load_timeout_s)");
+        return Err(NotWarmed::Failed(late));
     };
     match warmed? {
         // 1 in a free dimension, or what another version was sent, may be what this model does not
@@ -50,7 +62,14 @@ pub async fn warm_up(
             version.warmed_with(number);
             Ok(())
         }
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(NotWarmed::Failed(error.to_string())),
+    }
+}
+
+fn not_settled(error: HandshakeError) -> NotWarmed {
+    match error {
+        HandshakeError::Control(ControlError::Closed) => NotWarmed::Gone,
+        error => NotWarmed::Failed(error.to_string()),
     }
 }
 

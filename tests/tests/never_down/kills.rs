@@ -87,7 +87,7 @@ fn kills_during_swaps_and_drains_lose_nothing() {
 
 #[test]
 fn a_worker_killed_while_it_drains_loses_nothing() {
-    let slow = |factor: i16| format!("sleep {}", 40 + factor);
+    let slow = |factor: i16| format!("sleep {}", 10 + factor);
     let forge = Setup::new().test_model("m", &slow(1)).with("max_batch_size = 1").start();
     forge.write("other.model", slow(2));
     let load = Load::on(&forge).times(&[1]).connections(8).start();
