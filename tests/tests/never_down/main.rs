@@ -4,5 +4,12 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic, in its helpers too")]
 
+mod canary;
+mod changed_files;
+mod failing_swaps;
 mod kills;
+mod operations;
+mod poison;
+mod recycling;
+mod shutdown;
 mod swaps;

@@ -1,0 +1,131 @@
+//! Swaps that fail, in every way there is: the version before answers on as if nothing had been.
+
+use std::os::unix::fs::symlink;
+use std::thread;
+
+use forge_tests::{Forge, Load, Response, Setup, json};
+
+/// How often each.
+const TIMES: usize = 200;
+
+/// A file that is no model, by the name it is asked for, and the refusal.
+type Refusal = (&'static str, u16, &'static str);
+
+#[test]
+fn files_that_are_none_change_nothing() {
+    let forge = Setup::new().test_model("m", "multiply 2").start();
+    forge.write("empty.model", "");
+    forge.write("no.model", "not a model");
+    std::fs::create_dir(forge.directory().join("folder.model")).unwrap();
+    symlink("/etc/passwd", forge.directory().join("outward.model")).unwrap();
+    symlink("nowhere", forge.directory().join("broken.model")).unwrap();
+    let refusals: [Refusal; 8] = [
+        ("missing.model", 422, "No such file"),
+        ("broken.model", 422, "No such file"),
+        ("folder.model", 422, "no regular file"),
+        ("empty.model", 422, "it is empty"),
+        ("no.model", 422, "not a behaviour"),
+        ("/etc/passwd", 403, "outside of model_root"),
+        ("../outside.model", 403, "outside of model_root"),
+        ("outward.model", 403, "outside of model_root"),
+    ];
+    change_nothing(&forge, &refusals);
+    let unknown = forge.swap("nobody", "no.model");
+    assert_eq!(unknown.status, 404, "{}", unknown.text());
+}
+
+#[test]
+fn models_that_fail_change_nothing() {
+    let forge =
+        Setup::new().test_model("m", "multiply 2").with_inputs(&[("x", "float32", "[1]")]).start();
+    let scripts = [
+        ("fail-load no such operator", "no such operator"),
+        ("crash-load SIGSEGV", "killed by SIGSEGV"),
+        ("crash-load SIGKILL", "killed by SIGKILL"),
+        ("throw always", "a negative row"),
+        ("die SIGABRT always", "killed by SIGABRT"),
+        ("shape", "rows"),
+        ("multiply 3\nargs y", "'x'"),
+    ];
+    for (number, (script, _)) in scripts.iter().enumerate() {
+        forge.write(&format!("{number}.model"), script);
+    }
+    let names = ["0.model", "1.model", "2.model", "3.model", "4.model", "5.model", "6.model"];
+    let refusals: Vec<Refusal> =
+        names.iter().zip(&scripts).map(|(name, (_, why))| (*name, 422, *why)).collect();
+    change_nothing(&forge, &refusals);
+}
+
+/// Asks for each of these files many times, under load.
+fn change_nothing(forge: &Forge, refusals: &[Refusal]) {
+    let load = Load::on(forge).start();
+    let worker = forge.workers();
+    for (file, status, why) in refusals {
+        for _ in 0..TIMES {
+            assert_refused(&forge.swap("m", file), *status, why);
+        }
+    }
+    load.wait_for(10);
+    let verdict = load.finish();
+    verdict.assert_clean();
+    assert!(verdict.by_version.keys().eq(["1"]), "{verdict}");
+    assert_eq!(forge.workers(), worker);
+}
+
+fn assert_refused(response: &Response, status: u16, why: &str) {
+    assert_eq!(response.status, status, "{}", response.text());
+    assert!(response.detail().contains(why), "{why}: {}", response.detail());
+}
+
+/// Many models, so that their loads hang at the same time.
+#[test]
+fn loads_that_never_end_change_nothing() {
+    const MODELS: usize = 20;
+    let name = |number: usize| format!("m{number}");
+    let setup = Setup::new().server("parallel_loads = 20");
+    let forge = (0..MODELS)
+        .fold(setup, |setup, number| {
+            setup.test_model(&name(number), "multiply 2").with("load_timeout_s = 1.5")
+        })
+        .start();
+    forge.write("hang.model", "hang-load");
+    let load = Load::on(&forge).model("m0").start();
+    thread::scope(|scope| {
+        for number in 0..MODELS {
+            let forge = &forge;
+            scope.spawn(move || {
+                for _ in 0..TIMES / MODELS {
+                    let refused = forge.swap(&name(number), "hang.model");
+                    assert_refused(&refused, 422, "load_timeout_s");
+                }
+            });
+        }
+    });
+    load.finish().assert_clean();
+    for number in 0..MODELS {
+        let answer = forge.predict(&name(number), &json!({"input": [4]}));
+        assert_eq!(answer.output(), json!([8.0]));
+    }
+}
+
+#[test]
+fn a_swap_beside_another_is_refused_and_the_other_one_done() {
+    let forge = Setup::new().test_model("m", "multiply 2").test_model("n", "multiply 2").start();
+    let go = forge.directory().join("go");
+    forge.write("waits.model", format!("load-after {}", go.display()));
+    forge.write("times-3.model", "multiply 3");
+    let load = Load::on(&forge).times(&[2, 1]).start();
+    let mut first = forge.send_swap("m", "waits.model");
+    forge_tests::until("the first one loads", || forge.workers().len() == 3);
+    for _ in 0..TIMES {
+        assert_refused(&forge.swap("m", "times-3.model"), 409, "swapping to waits.model");
+    }
+    // Another model is another matter.
+    assert_eq!(forge.swap("n", "times-3.model").status, 200);
+    forge.write("go", "");
+    assert_eq!(first.response().status, 200);
+    load.wait_for(10);
+    let verdict = load.finish();
+    verdict.assert_clean();
+    assert!(verdict.by_factor.contains_key(&1), "{verdict}");
+}
