@@ -1,10 +1,9 @@
 //! A running Forge.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 use std::thread;
 
 use nix::sys::signal::Signal;
@@ -33,8 +32,6 @@ pub struct Forge {
     held: OnceLock<Held>,
     /// Its control socket.
     socket: PathBuf,
-    /// The models that were to be swapped: the file of the version before stays open.
-    swapped: Mutex<BTreeSet<String>>,
     /// Its config and its models.
     dir: TempDir,
 }
@@ -80,7 +77,6 @@ impl Forge {
             has_ended: false,
             held: OnceLock::new(),
             socket,
-            swapped: Mutex::default(),
             dir,
         }
     }
@@ -170,7 +166,6 @@ impl Forge {
     }
 
     fn send_reload(&self, model: &str, body: &Value) -> Connection {
-        self.swapped.lock().unwrap().insert(model.to_owned());
         let mut connection = self.connect();
         let path = format!("/v1/{model}/reload");
         connection.request("POST", &path, &[], body.to_string().as_bytes());
@@ -259,8 +254,7 @@ impl Forge {
 
     /// Every client has gone by now, so it comes to hold no more than before the first.
     fn nothing_is_left_behind(&self) -> Result<(), String> {
-        let Some(&(descriptors, mapped, workers)) = self.held.get() else { return Ok(()) };
-        let before = (descriptors + self.swapped.lock().unwrap().len(), mapped, workers);
+        let Some(before) = self.held.get() else { return Ok(()) };
         let is_back = || {
             let now = self.holds();
             (now.0 <= before.0 && now.1 <= before.1 && now.2 == before.2).then_some(())

@@ -22,14 +22,17 @@ pub(super) struct Shared {
 pub(super) struct Client {
     shared: Arc<Shared>,
     connection: Option<Connection>,
+    /// Whether a connection is kept for the next request.
+    keeps: bool,
     turn: Instant,
     every: Duration,
     verdict: Verdict,
 }
 
 impl Client {
-    pub(super) fn new(shared: Arc<Shared>, first: Instant, every: Duration) -> Self {
-        Self { shared, connection: None, turn: first, every, verdict: Verdict::default() }
+    pub(super) fn new(shared: Arc<Shared>, keeps: bool, first: Instant, every: Duration) -> Self {
+        let verdict = Verdict::default();
+        Self { shared, connection: None, keeps, turn: first, every, verdict }
     }
 
     pub(super) fn run(mut self) -> Verdict {
@@ -48,7 +51,11 @@ impl Client {
         let number = self.shared.load.numbers.next();
         let sent = Instant::now();
         match self.exchange(number) {
-            Ok(response) => self.judge(number, &response, sent.elapsed()),
+            Ok(response) => {
+                self.judge(number, &response, sent.elapsed());
+                let is_last = response.header("connection") == Some("close");
+                self.connection = self.connection.take().filter(|_| self.keeps && !is_last);
+            }
             Err(error) => {
                 self.connection = None;
                 self.verdict.lost(&format!("request {number}: {error}"));

@@ -36,6 +36,7 @@ pub struct Load {
     model: String,
     factors: Vec<i16>,
     connections: u32,
+    reconnecting: u32,
     per_second: u32,
     deadline: Duration,
     headers: Vec<(String, String)>,
@@ -53,17 +54,28 @@ pub struct Running {
 impl Load {
     /// 200 requests a second over four connections that are kept alive, to a model `m` that doubles.
     pub fn on(forge: &Forge) -> Self {
+        Self::at(forge.address())
+    }
+
+    /// The same to whoever listens there.
+    pub fn at(address: SocketAddr) -> Self {
         Self {
-            address: forge.address(),
+            address,
             model: "m".to_owned(),
             factors: vec![2],
             connections: 4,
+            reconnecting: 0,
             per_second: 200,
             deadline: Duration::from_secs(30),
             headers: Vec::new(),
             numbers: Numbers::default(),
             row: 1,
         }
+    }
+
+    /// As fast as it is answered, over connections of which some are kept and some are new each time.
+    pub fn restless(self) -> Self {
+        self.connections(6).reconnecting(4).per_second(10_000)
     }
 
     pub fn model(self, name: &str) -> Self {
@@ -77,6 +89,11 @@ impl Load {
 
     pub fn connections(self, connections: u32) -> Self {
         Self { connections, ..self }
+    }
+
+    /// So many of the connections are a new one for each request.
+    pub fn reconnecting(self, reconnecting: u32) -> Self {
+        Self { reconnecting, ..self }
     }
 
     /// How many requests are sent a second where they are answered fast enough, by all connections
@@ -110,7 +127,8 @@ impl Load {
         let client = |index: u32| {
             // They take turns instead of sending together.
             let first = began + every * index / connections;
-            let client = Client::new(Arc::clone(&shared), first, every);
+            let keeps = index >= reconnecting;
+            let client = Client::new(Arc::clone(&shared), keeps, first, every);
             thread::spawn(move || client.run())
         };
         let clients = (0..connections).map(client).collect();

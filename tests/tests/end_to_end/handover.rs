@@ -94,14 +94,14 @@ fn once_the_end_is_asked_for_new_connections_are_the_successors() {
 fn forge_is_replaced_under_load_without_a_refused_connection_or_a_lost_answer() {
     let (socket, address) = socket();
     let old = doubling(&socket).start();
-    let load = Load::on(address);
-    load.goes_on();
+    let load = Load::at(address).restless().start();
+    load.wait_for(300);
     let new = doubling(&socket).start();
-    load.goes_on();
+    load.wait_for(300);
     old.process().signal(Signal::SIGTERM);
     assert!(old.wait_until_ended().status.success());
-    load.goes_on();
-    load.end();
+    load.wait_for(300);
+    load.finish().assert_clean();
     let answered = [("model", "m"), ("status", "success")];
     assert!(new.metric("forge_requests_total", &answered) > 0.0);
 }
@@ -110,11 +110,11 @@ fn forge_is_replaced_under_load_without_a_refused_connection_or_a_lost_answer() 
 fn a_successor_that_cannot_serve_takes_nothing() {
     let (socket, address) = socket();
     let old = doubling(&socket).start();
-    let load = Load::on(address);
+    let load = Load::at(address).restless().start();
     let new = Setup::new().test_model("m", "fail-load no such operator").on_socket(&socket).spawn();
     assert_eq!(new.wait_until_ended().status.code(), Some(1));
-    load.goes_on();
-    load.end();
+    load.wait_for(300);
+    load.finish().assert_clean();
     drop(old);
 }
 

@@ -120,11 +120,11 @@ fn a_restart_behind_the_socket_unit_refuses_no_connection() {
     machine.install("forge.socket", "forge.socket");
     machine.systemd.must(&["start", "forge.socket", "forge.service"]);
     let first = machine.systemd.main_process("forge");
-    let load = Load::on(machine.address);
-    load.goes_on();
+    let load = Load::at(machine.address).restless().start();
+    load.wait_for(300);
     machine.systemd.must(&["restart", "forge"]);
-    load.goes_on();
-    load.end();
+    load.wait_for(300);
+    load.finish().assert_clean();
     assert_ne!(machine.systemd.main_process("forge"), first);
 }
 
@@ -137,13 +137,13 @@ fn one_version_replaces_another_under_load_without_a_gap() {
     machine.install("forge.socket", "forge.socket");
     let systemd = &machine.systemd;
     systemd.must(&["start", "forge.socket", "forge@0.3.0"]);
-    let load = Load::on(machine.address);
-    load.goes_on();
+    let load = Load::at(machine.address).restless().start();
+    load.wait_for(300);
     systemd.must(&["start", "forge@0.4.0"]);
-    load.goes_on();
+    load.wait_for(300);
     systemd.must(&["stop", "forge@0.3.0"]);
-    load.goes_on();
-    load.end();
+    load.wait_for(300);
+    load.finish().assert_clean();
     assert_eq!(systemd.property("forge@0.3.0", "Result"), "success");
     assert_eq!(systemd.property("forge@0.4.0", "StatusText"), "serving 1 model");
     assert_eq!(systemd.property("forge.service", "ActiveState"), "inactive");
