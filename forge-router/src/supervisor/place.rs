@@ -151,7 +151,8 @@ impl Place {
             Restart::InTrouble(pause) => {
                 let config = self.plan.config();
                 let (limit, window) = (config.restart_limit, config.restart_window);
-                let trouble = format!("{limit} deaths within {window:?} before a first answer");
+                let s = if limit.get() == 1 { "" } else { "s" };
+                let trouble = format!("{limit} death{s} within {window:?} before a first answer");
                 self.set_trouble(Some(&format!("{trouble}; the last one: {cause}")));
                 (format!("{trouble}: it is started again in {pause:.0?}"), pause)
             }
