@@ -38,15 +38,15 @@ pub(super) fn choose(
         batches.iter().zip(1..).map(|(metas, seed)| Sample::new(metas, seed)).collect();
     let samples = match quick(engine, samples.ok_or_else(no_memory)?) {
         Ok(samples) => samples,
-        Err(cause) => return Ok(plain(format!("it does not run on made-up inputs ({cause})"))),
+        Err(cause) => return Ok(plain(&format!("it does not run on made-up inputs ({cause})"))),
     };
     let unchanged = Trial::of(engine, &samples)?;
     let again = samples.first().map(|sample| sample.run(engine)).transpose()?;
     if !engine.restore()?.is_empty() {
-        return Ok(plain("it changes its buffers".to_owned()));
+        return Ok(plain("it changes its buffers"));
     }
     if unchanged.outputs.iter().zip(&again).any(|(one, other)| differ(one, other)) {
-        return Ok(plain("it answers the same input differently each time".to_owned()));
+        return Ok(plain("it answers the same input differently each time"));
     }
     let (mut best, mut name) = (unchanged.times.clone(), PLAIN);
     let mut refused = String::new();
@@ -85,7 +85,7 @@ pub(super) fn take(engine: &mut TorchScript, setting: &str) -> Result<(), Engine
     Ok(())
 }
 
-fn plain(because: String) -> Chosen {
+fn plain(because: &str) -> Chosen {
     Chosen { name: PLAIN.to_owned(), told: format!("plain: {because}") }
 }
 
