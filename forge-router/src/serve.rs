@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tracing::warn;
 
 pub use self::control::Steering;
-use self::control::{ControlTasks, Front, Reloads};
+use self::control::{ControlTasks, Front};
 use crate::config::{Config, ServerConfig};
 use crate::ctl::SocketError;
 use crate::http::{App, BindError, Door, HttpSettings, Listener, Phase};
@@ -73,11 +73,10 @@ pub async fn serve(config: Config, steering: Steering, binary: PathBuf) -> Resul
 
     let (door, stands) = watch::channel(first);
     let status = status_of(&app, &registry);
-    let reloads = Reloads { manager: Arc::clone(&manager), status: status.clone() };
+    let told = Arc::clone(&manager);
     let steered = Front::new(Arc::clone(&app), address, signals.ends());
-    let control =
-        ControlTasks::start(socket, (operator.clone(), config), steering, steered, reloads)
-            .map_err(ServeError::Signals)?;
+    let control = ControlTasks::start(socket, (operator.clone(), config), steering, steered, told)
+        .map_err(ServeError::Signals)?;
     let front = tokio::spawn(listener.serve(Arc::clone(&app), stands));
     // They end with this function.
     let mut beside = JoinSet::new();

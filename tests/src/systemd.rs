@@ -104,6 +104,11 @@ impl Systemd {
         shown.stdout.trim().to_owned()
     }
 
+    /// What its units know as `%t`.
+    pub fn runtime_dir(&self) -> PathBuf {
+        self.dir.path().join("run")
+    }
+
     /// The process that a service consists of.
     pub fn main_process(&self, unit: &str) -> Process {
         let number = self.property(unit, "MainPID").parse().expect("a process number");

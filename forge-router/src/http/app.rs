@@ -100,7 +100,7 @@ impl App {
         self.phase.store(phase as u8, Ordering::SeqCst);
     }
 
-    /// Shows as draining until it is let go again, whatever phase it is in.
+    /// Refuses predictions until it is let go again, whatever phase it is in.
     pub fn hold(&self, is_held: bool) {
         self.is_held.store(is_held, Ordering::SeqCst);
     }
@@ -117,7 +117,7 @@ impl App {
         }
     }
 
-    /// Whether it was asked to end.
+    /// Whether it was asked to end, or is held.
     pub fn is_ending(&self) -> bool {
         matches!(self.phase(), Phase::Draining | Phase::Refusing)
     }

@@ -38,13 +38,6 @@ pub struct Front {
     ends: mpsc::UnboundedSender<()>,
 }
 
-/// Who hears that a config is being read again: the service manager, with what it shows afterwards.
-#[derive(Debug)]
-pub struct Reloads<S> {
-    pub manager: Arc<ServiceManager>,
-    pub status: S,
-}
-
 /// The control socket and SIGHUP, at work. Both end with it.
 #[derive(Debug)]
 pub struct ControlTasks {
@@ -84,11 +77,11 @@ impl ControlTasks {
         (operator, config): (Operator, Config),
         steering: Steering,
         front: Front,
-        reloads: Reloads<impl Fn() -> String + Send + Sync + 'static>,
+        manager: Arc<ServiceManager>,
     ) -> std::io::Result<Self> {
         let hangup = signal(SignalKind::hangup())?;
         let settings = Arc::new(Settings::new(steering.source, config, operator.clone()));
-        let hangup = tokio::spawn(reload_at(hangup, Arc::clone(&settings), reloads));
+        let hangup = tokio::spawn(reload_at(hangup, Arc::clone(&settings), manager));
         let log_level = steering.log_level;
         let control = Control { operator, settings, log_level, server: Arc::new(front) };
         let (ending, ended) = watch::channel(false);
@@ -152,15 +145,8 @@ impl Server for Front {
 }
 
 /// What became of it, the audit log tells: nobody waits for a signal's outcome.
-async fn reload_at(
-    mut hangup: Signal,
-    settings: Arc<Settings>,
-    reloads: Reloads<impl Fn() -> String>,
-) {
-    let Reloads { manager, status } = reloads;
+async fn reload_at(mut hangup: Signal, settings: Arc<Settings>, manager: Arc<ServiceManager>) {
     while hangup.recv().await.is_some() {
-        manager.reloading().await;
-        drop(settings.reload(Asker::Signal).await);
-        manager.ready(&status()).await;
+        drop(manager.reloading(settings.reload(Asker::Signal)).await);
     }
 }

@@ -60,7 +60,9 @@ impl Drain {
                 // The listener stays until the last answer, so that probes and whoever was not told
                 // yet read 503 and not a closed port.
                 self.app.enter(Phase::Refusing);
-                info!("new predictions are refused");
+                if self.grace.is_some() {
+                    info!("new predictions are refused");
+                }
                 self.app.idle().await;
             }
             self.door.send_replace(Door::Closing);

@@ -9,6 +9,7 @@ use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
@@ -23,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct ServiceManager {
     socket: Option<UnixDatagram>,
+    /// Between the last model's readiness and the end.
+    is_ready: AtomicBool,
 }
 
 /// `NOTIFY_SOCKET` leads nowhere; the service manager's fault.
@@ -37,14 +40,18 @@ enum SocketError {
 impl ServiceManager {
     /// The one that `NOTIFY_SOCKET` names.
     pub fn from_environment() -> Self {
-        let Some(name) = std::env::var_os("NOTIFY_SOCKET") else { return Self { socket: None } };
+        let Some(name) = std::env::var_os("NOTIFY_SOCKET") else { return Self::new(None) };
         match connect(&name) {
-            Ok(socket) => Self { socket: Some(socket) },
+            Ok(socket) => Self::new(Some(socket)),
             Err(error) => {
                 warn!(%error, "the service manager cannot be told anything: NOTIFY_SOCKET is {name:?}");
-                Self { socket: None }
+                Self::new(None)
             }
         }
+    }
+
+    fn new(socket: Option<UnixDatagram>) -> Self {
+        Self { socket, is_ready: AtomicBool::new(false) }
     }
 
     /// Whether anybody listens.
@@ -52,8 +59,9 @@ impl ServiceManager {
         self.socket.is_some()
     }
 
-    /// Everything is up, or up again.
+    /// Everything is up.
     pub async fn ready(&self, status: &str) {
+        self.is_ready.store(true, Ordering::Relaxed);
         self.tell(&format!("READY=1\nSTATUS={status}")).await;
     }
 
@@ -62,19 +70,29 @@ impl ServiceManager {
         self.tell(&format!("STATUS={status}")).await;
     }
 
-    /// The config is being read again, until [`ServiceManager::ready`] is told.
-    pub async fn reloading(&self) {
-        let since_boot = match clock_gettime(ClockId::CLOCK_MONOTONIC) {
-            Ok(time) => Duration::from(time).as_micros(),
-            Err(error) => return warn!(%error, "the clock cannot be read"),
-        };
-        let state =
-            format!("RELOADING=1\nMONOTONIC_USEC={since_boot}\nSTATUS=reloading the config");
-        self.tell(&state).await;
+    /// Tells that the config is read again, for as long as `reload` takes; nothing of it before the
+    /// server was ready, and once it ends.
+    pub async fn reloading<T>(&self, reload: impl Future<Output = T>) -> T {
+        if !self.is_ready.load(Ordering::Relaxed) {
+            return reload.await;
+        }
+        match clock_gettime(ClockId::CLOCK_MONOTONIC) {
+            Ok(time) => {
+                let since_boot = Duration::from(time).as_micros();
+                self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={since_boot}")).await;
+            }
+            Err(error) => warn!(%error, "the clock cannot be read"),
+        }
+        let outcome = reload.await;
+        if self.is_ready.load(Ordering::Relaxed) {
+            self.tell("READY=1").await;
+        }
+        outcome
     }
 
     /// The end has begun; it may take that long, whatever the unit says.
     pub async fn stopping(&self, at_most: Duration) {
+        self.is_ready.store(false, Ordering::Relaxed);
         let at_most = at_most.as_micros();
         let state = format!("STOPPING=1\nEXTEND_TIMEOUT_USEC={at_most}\nSTATUS=draining");
         self.tell(&state).await;
@@ -114,7 +132,7 @@ fn address(name: &OsStr) -> Result<SocketAddr, SocketError> {
 #[cfg(test)]
 pub(super) mod tests {
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::AtomicU32;
 
     use super::*;
 
@@ -137,7 +155,7 @@ pub(super) mod tests {
         }
 
         pub fn manager(&self) -> Arc<ServiceManager> {
-            Arc::new(ServiceManager { socket: Some(connect(&self.name).unwrap()) })
+            Arc::new(ServiceManager::new(Some(connect(&self.name).unwrap())))
         }
 
         pub fn messages(&self) -> Vec<String> {
@@ -157,18 +175,28 @@ pub(super) mod tests {
         manager.ready("serving 3 models").await;
         manager.alive().await;
         manager.stopping(Duration::from_millis(1500)).await;
-        manager.reloading().await;
-        let messages = heard.messages();
         let expected = [
             "READY=1\nSTATUS=serving 3 models",
             "WATCHDOG=1",
             "STOPPING=1\nEXTEND_TIMEOUT_USEC=1500000\nSTATUS=draining",
         ];
-        assert_eq!(messages[..3], expected);
-        let since = messages[3].strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap();
-        let (since, status) = since.split_once('\n').unwrap();
+        assert_eq!(heard.messages(), expected);
+    }
+
+    #[tokio::test]
+    async fn a_reload_is_told_only_between_readiness_and_the_end() {
+        let heard = Heard::new();
+        let manager = heard.manager();
+        manager.reloading(async {}).await;
+        manager.ready("serving").await;
+        let meanwhile = async { heard.messages() };
+        let before = manager.reloading(meanwhile).await;
+        let since = before[1].strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap();
         assert!(since.parse::<u64>().is_ok_and(|since| since > 0), "{since}");
-        assert_eq!(status, "STATUS=reloading the config");
+        manager.stopping(Duration::ZERO).await;
+        manager.reloading(async {}).await;
+        let after = heard.messages();
+        assert_eq!((before.len(), after.len(), &*after[0]), (2, 2, "READY=1"));
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | `signals.rs` | SIGTERM, SIGINT and SIGHUP |
+//! | `signals.rs` | SIGTERM and SIGINT (SIGHUP: `serve/control.rs`) |
 //! | `drain.rs` | the end, from the first signal to the last answer |
 //! | `manager.rs` | what a service manager is told (sd_notify(3)) |
 //! | `report.rs` | keeps it told, and feeds its watchdog (`watchdog.rs`) while the router makes progress |

@@ -20,6 +20,9 @@ fn it_is_told_of_loading_of_readiness_of_a_reload_and_of_the_end() {
             .shutdown_grace(0.1)
             .start_loading();
         manager.wait_for("STATUS=loading 1 of 2 models");
+        // A reload meanwhile makes nothing ready.
+        forge.process().signal(Signal::SIGHUP);
+        forge.wait_for_log(&["config reload"]);
         assert!(!manager.heard().iter().any(|message| message.contains("READY=1")));
         dir.write("gate", "");
         assert_eq!(manager.wait_for("READY=1"), "READY=1\nSTATUS=serving 2 models");

@@ -7,11 +7,12 @@ use std::process;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use forge_tests::{
-    Connection, Load, Signal, Systemd, TempDir, Value, checkout, json, program, until,
+    Connection, Load, Signal, Systemd, TempDir, Value, checkout, finish, forge, json, program,
+    until,
 };
 
 /// The keys that a user's manager knows.
-const KEPT: [&str; 16] = [
+const KEPT: [&str; 15] = [
     "Description",
     "Type",
     "ExecStart",
@@ -20,7 +21,6 @@ const KEPT: [&str; 16] = [
     "Restart",
     "RestartSec",
     "RuntimeDirectory",
-    "Environment",
     "WatchdogSec",
     "KillMode",
     "TimeoutStartSec",
@@ -87,6 +87,9 @@ fn the_unit_is_started_when_its_models_are_ready_and_stops_cleanly() {
     let systemd = &machine.systemd;
     systemd.must(&["start", "forge"]);
     assert_eq!(machine.double(4), json!([8.0]));
+    let socket = machine.systemd.runtime_dir().join("forge/forge.sock");
+    let status = finish(forge(&["ctl", "--socket"]).arg(socket).arg("status"));
+    assert_eq!(status.code(), 0, "{}", status.stderr);
     until("the status is shown", || systemd.property("forge", "StatusText") == "serving 1 model");
     let first = machine.systemd.main_process("forge");
     systemd.must(&["reload", "forge"]);
