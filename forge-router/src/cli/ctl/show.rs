@@ -32,7 +32,8 @@ pub fn answer(request: &Request, answer: &Value) -> Result<String, serde_json::E
         }
         Request::Scale { .. } => {
             let Scaled { model, workers } = read(answer)?;
-            format!("{model}: {workers} workers\n")
+            let s = if workers == 1 { "" } else { "s" };
+            format!("{model}: {workers} worker{s}\n")
         }
         Request::Drain { .. } => {
             let InPhase { phase } = read(answer)?;

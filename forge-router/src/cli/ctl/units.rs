@@ -10,8 +10,11 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
-/// In its two largest units, such as `3m12s`; below ten seconds to a tenth.
+/// In its two largest units, such as `3m12s`; below ten seconds to a tenth, below one in milliseconds.
 pub fn duration(seconds: f64) -> String {
+    if seconds < 1.0 {
+        return format!("{:.0}ms", seconds * 1000.0);
+    }
     if seconds < 10.0 {
         return format!("{seconds:.1}s");
     }
@@ -43,7 +46,8 @@ mod tests {
             assert_eq!(bytes(count), shown);
         }
         for (seconds, shown) in [
-            (0.0, "0.0s"),
+            (0.0, "0ms"),
+            (0.0088, "9ms"),
             (1.25, "1.2s"),
             (59.9, "59s"),
             (192.0, "3m12s"),

@@ -39,6 +39,6 @@ pub async fn scale(shared: &Shared, model: &str, workers: u32) -> Result<(), Ope
     // A version that replaces this one has as many.
     let scaled = ModelConfig { workers: plan, ..ModelConfig::clone(&config) };
     managed.model.set_config(Arc::new(scaled));
-    fleet.plan.tell(EventKind::Scaled, None, format!("from {before} to {workers} workers"));
+    fleet.plan.tell(EventKind::Scaled, None, format!("from {before} to {workers}"));
     Ok(())
 }
