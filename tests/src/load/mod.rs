@@ -119,7 +119,7 @@ impl Load {
     }
 
     pub fn start(self) -> Running {
-        let connections = self.connections;
+        let (connections, reconnecting) = (self.connections, self.reconnecting);
         let every = Duration::from_secs_f64(f64::from(connections) / f64::from(self.per_second));
         let began = Instant::now();
         let shared =
