@@ -9,6 +9,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::geteuid;
 
 use crate::forge::Forge;
+use crate::memory_group::MemoryGroup;
 use crate::programs::{checkout, model_file, program};
 use crate::surroundings::Surroundings;
 use crate::temp_dir::TempDir;
@@ -145,6 +146,12 @@ impl Setup {
     /// Makes it process 1 of a container with a read-only root and next to no shared memory.
     pub fn in_a_container(mut self) -> Self {
         self.surroundings.is_container = true;
+        self
+    }
+
+    /// Runs it in a control group, with all of its workers.
+    pub fn in_group(mut self, group: &MemoryGroup) -> Self {
+        self.surroundings.group = Some(group.directory().to_owned());
         self
     }
 

@@ -2,13 +2,15 @@
 
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// How its process is started.
 #[derive(Debug, Default)]
 pub(crate) struct Surroundings {
     pub(crate) open_files: Option<u32>,
+    /// The directory of a control group.
+    pub(crate) group: Option<PathBuf>,
     pub(crate) environment: Vec<(&'static str, String)>,
     pub(crate) socket: Option<OwnedFd>,
     pub(crate) is_container: bool,
@@ -26,6 +28,9 @@ impl Surroundings {
         if self.is_container {
             steps.push("mount -t tmpfs -o size=4k none /dev/shm &&".to_owned());
             steps.push("mount -o remount,bind,ro / &&".to_owned());
+        }
+        if let Some(group) = &self.group {
+            steps.push(format!("echo $$ >'{}/cgroup.procs' &&", group.display()));
         }
         if let Some(limit) = self.open_files {
             steps.push(format!("ulimit -n {limit} &&"));

@@ -159,14 +159,14 @@ pub fn salvage(
     replays: bool,
     cause: &str,
 ) -> Salvage {
-    // A rule that it broke at last tells nothing new: it has gone.
-    let (finished, _) = link.collect(Instant::now());
+    let (finished, violation) = link.collect(Instant::now());
     for finished in finished {
         settle(version, finished);
     }
-    let Recovery { again, blamed, lost } = recover(link.abandon(), suspicion, replays);
+    let Recovery { again, behind, blamed, lost } =
+        recover(link.abandon(violation.is_some()), suspicion, replays);
     let salvage = Salvage {
-        again: again.iter().map(|batch| batch.entries.len()).sum(),
+        again: again.iter().chain(&behind).map(|batch| batch.entries.len()).sum(),
         lost: lost.len(),
         has_blamed: blamed.is_some(),
     };
@@ -177,7 +177,7 @@ pub fn salvage(
     for entry in lost {
         answer(entry.item, Err(RequestError::WorkerLost(cause.to_owned())));
     }
-    version.run_first(again);
+    version.run_first(again, behind);
     version.pump();
     salvage
 }

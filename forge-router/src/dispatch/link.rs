@@ -190,13 +190,12 @@ impl WorkerLink {
     }
 
     /// Takes every batch back after the worker has gone and what it had completed was collected; no
-    /// more are taken.
-    pub fn abandon(&self) -> Wreck<Pending> {
+    /// more are taken. What a `liar` says it has started tells nothing: it is the one that was its turn.
+    pub fn abandon(&self, liar: bool) -> Wreck<Pending> {
         let mut ring = self.ring();
         ring.is_abandoned = true;
-        // What a liar says it has started tells nothing: then it is the one that was its turn.
         let oldest = ring.in_flight.front().map(|in_flight| in_flight.id);
-        let started = ring.end.started().unwrap_or(oldest);
+        let started = if liar { oldest } else { ring.end.started().unwrap_or(oldest) };
         let mut wreck = Wreck { started: None, waiting: Vec::new() };
         for InFlight { id, batch, .. } in ring.in_flight.drain(..) {
             match Some(id) == started {

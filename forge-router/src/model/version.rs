@@ -10,7 +10,9 @@
 //! came, a worker became free, a window passed, a failed batch was halved.
 
 mod facts;
+mod given_up;
 mod state;
+mod suspects;
 mod windows;
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -187,11 +189,6 @@ impl Version {
         self.blamed.add(inputs, cause, Instant::now());
     }
 
-    /// Its workers are not started again for now, or never; `None`: they are.
-    pub fn set_trouble(&self, cause: Option<String>) {
-        self.trouble.store(cause.map(Arc::new));
-    }
-
     /// The batches it has run most.
     pub fn traffic(&self, at_most: usize) -> Vec<BatchKind> {
         self.state().traffic.most(at_most)
@@ -223,17 +220,20 @@ impl Version {
         self.state().again.extend(batches);
     }
 
-    /// Runs these before anything else, in their order: they had waited longest. They are answered
-    /// at once where the version has been closed.
-    pub fn run_first(&self, batches: Vec<Batch<Pending>>) {
+    /// Runs these before anything else, in their order: they had waited longest; and `behind` when
+    /// others had their turn. They are answered at once where the version has been closed.
+    pub fn run_first(&self, batches: Vec<Batch<Pending>>, behind: Option<Batch<Pending>>) {
         let mut state = self.state();
         if state.is_closed {
             drop(state);
             let error = self.not_ready("draining");
-            return batches.into_iter().for_each(|batch| fail_all(batch, &error));
+            return batches.into_iter().chain(behind).for_each(|batch| fail_all(batch, &error));
         }
         for batch in batches.into_iter().rev() {
             state.again.push_front(batch);
+        }
+        if let Some(suspect) = behind {
+            state.suspects.push(suspect);
         }
     }
 
@@ -263,26 +263,21 @@ impl Version {
         }
     }
 
-    /// Admits nobody from here on and answers what still waits that the server drains.
-    pub fn close(&self) {
-        let error = self.not_ready("draining");
-        self.admission.drain();
-        let mut state = self.state();
-        state.is_closed = true;
-        let (waiting, again) = state.take_all();
-        drop(state);
-        self.left_queue(waiting.len());
-        for pending in waiting.into_iter().chain(again) {
-            answer(pending, Err(error.clone()));
+    /// The next batch: one that runs again, else one that is cut from the queue. Suspects take turns
+    /// with these.
+    fn next_batch(&self, state: &mut State, now: Instant) -> Option<Batch<Pending>> {
+        if let Some(suspect) = state.suspects.next_in_turn(now) {
+            return Some(suspect);
         }
-        self.window.notify_one();
+        let batch = state.next_again(now).or_else(|| self.cut(state, now));
+        match batch {
+            Some(_) => state.suspects.had_others(),
+            None => return state.suspects.next(now),
+        }
+        batch
     }
 
-    /// The next batch: one that runs again, else one that is cut from the queue.
-    fn next_batch(&self, state: &mut State, now: Instant) -> Option<Batch<Pending>> {
-        if let Some(batch) = state.next_again(now) {
-            return Some(batch);
-        }
+    fn cut(&self, state: &mut State, now: Instant) -> Option<Batch<Pending>> {
         let cut = state.queue.cut(now);
         // Dropping an expired request is enough: its own timer answers its client.
         self.left_queue(cut.expired.len());

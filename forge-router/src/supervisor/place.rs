@@ -141,6 +141,9 @@ impl Place {
         let cause = format!("file changed since version {version}, swap to use it ({changed})");
         warn!(model = %self.plan.model().name, worker = self.plan.index, "{}", one_line(&cause));
         self.set_trouble(Some(&cause));
+        if let Some(version) = self.plan.version.version() {
+            version.give_up(&cause);
+        }
         stopped(&mut self.stop).await;
     }
 

@@ -1,12 +1,20 @@
 //! The sources of the fixtures of `tests/`.
 
 /// Name and source of each fixture: what a model may do, well or badly.
-pub(crate) const FIXTURES: [(&str, &str); 30] = [
+pub(crate) const FIXTURES: [(&str, &str); 31] = [
     (
         "double",
         "
 def forward(self, x: Tensor) -> Tensor:
     return x * 2
+",
+    ),
+    // Tells another version from `double`.
+    (
+        "triple",
+        "
+def forward(self, x: Tensor) -> Tensor:
+    return x * 3
 ",
     ),
     (

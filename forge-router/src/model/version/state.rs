@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::suspects::Suspects;
 use crate::batching::{Batch, Queue};
 use crate::dispatch::WorkerLink;
 use crate::model::traffic::Traffic;
@@ -15,6 +16,7 @@ pub(super) struct State {
     /// Batches that run again, before anything new: halves of one that failed whole, and what a dead
     /// worker left.
     pub(super) again: VecDeque<Batch<Pending>>,
+    pub(super) suspects: Suspects,
     pub(super) workers: Vec<Slot>,
     pub(super) traffic: Traffic,
     /// Nothing is cut any more; what comes is answered that the version has gone.
@@ -33,6 +35,7 @@ impl State {
         Self {
             queue,
             again: VecDeque::new(),
+            suspects: Suspects::default(),
             workers: Vec::new(),
             traffic: Traffic::default(),
             is_closed: false,
@@ -62,12 +65,16 @@ impl State {
     /// Everything that has not been answered and is in no ring, in no particular order.
     pub(super) fn take_all(&mut self) -> (Vec<Pending>, Vec<Pending>) {
         let again = std::mem::take(&mut self.again);
-        let again = again.into_iter().flat_map(|batch| batch.entries).map(|entry| entry.item);
+        let again = again
+            .into_iter()
+            .chain(self.suspects.take_all())
+            .flat_map(|batch| batch.entries)
+            .map(|entry| entry.item);
         (self.queue.take_all(), again.collect())
     }
 }
 
-fn still_wanted(mut batch: Batch<Pending>, now: Instant) -> Option<Batch<Pending>> {
+pub(super) fn still_wanted(mut batch: Batch<Pending>, now: Instant) -> Option<Batch<Pending>> {
     batch.entries.retain(|entry| entry.timing.deadline > now && !entry.item.reply.is_closed());
     batch.rows = batch.entries.iter().map(|entry| entry.rows).sum();
     (batch.rows > 0).then_some(batch)
