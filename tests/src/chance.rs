@@ -7,9 +7,7 @@ pub struct Chance {
 }
 
 impl Chance {
-    /// Prints the seed, so that what it led to can be repeated.
     pub fn from_seed(seed: u64) -> Self {
-        println!("seed {seed}");
         // Zero would stay zero, and small seeds would begin alike.
         let mut chance = Self { state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1 };
         for _ in 0..8 {
@@ -18,10 +16,16 @@ impl Chance {
         chance
     }
 
-    /// With another seed each time.
+    /// With another seed each time. Prints it, so that what it led to can be repeated.
     pub fn new() -> Self {
+        let seed = Self::any_seed();
+        println!("seed {seed}");
+        Self::from_seed(seed)
+    }
+
+    pub fn any_seed() -> u64 {
         let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-        Self::from_seed(now.as_nanos() as u64 % 1_000_000_007)
+        now.as_nanos() as u64 % 1_000_000_007
     }
 
     /// A number below `bound`, which is not zero.

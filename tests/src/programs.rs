@@ -5,8 +5,13 @@ use std::path::{Path, PathBuf};
 
 /// A program of the workspace: the tests lie in `target/<profile>/deps`, the programs above.
 pub fn program(name: &str) -> PathBuf {
-    let test = env::current_exe().expect("the path of the test");
-    let path = test.ancestors().nth(2).expect("a target directory").join(name);
+    let this = env::current_exe().expect("the path of the test");
+    let folder = this.parent().expect("a target directory");
+    let folder = match folder.ends_with("deps") {
+        true => folder.parent().expect("a target directory"),
+        false => folder,
+    };
+    let path = folder.join(name);
     assert!(
         path.is_file(),
         "{} is missing: build the programs first, with cargo build --workspace --bins",

@@ -5,10 +5,9 @@ use forge_tests::{Forge, Setup, json, until};
 /// A Forge that is starting many models, each of which takes its time to load.
 fn starting(models: usize) -> Forge {
     let setup = Setup::new().server("parallel_loads = 2");
-    let forge = (0..models)
+    (0..models)
         .fold(setup, |setup, number| setup.test_model(&format!("m{number}"), "slow-load 100"))
-        .start_loading();
-    forge
+        .start_loading()
 }
 
 /// How many workers load now, at least.

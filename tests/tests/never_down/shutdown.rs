@@ -1,25 +1,23 @@
 //! The end of the router, in the middle of everything.
 
-use forge_tests::{Forge, Process, Setup, Signal, json, until};
+use forge_tests::{Connection, Forge, Process, Setup, Signal, json, until};
 
 const M: [(&str, &str); 1] = [("model", "m")];
 
-/// Requests that are in, and a swap that waits for its new worker to load.
-fn in_the_middle_of_a_swap(
-    script: &str,
-) -> (Forge, Vec<forge_tests::Connection>, forge_tests::Connection) {
-    let forge = Setup::new().test_model("m", "sleep 100").with("max_batch_size = 1").start();
+/// Eight requests that wait for each other, and a swap under way.
+fn in_the_middle_of_a_swap(script: &str) -> (Forge, Vec<Connection>, Connection) {
+    let forge = Setup::new().test_model("m", "sleep 200").with("max_batch_size = 1").start();
     forge.write("new.model", script);
-    let swap = forge.send_swap("m", "new.model");
-    until("the new worker loads", || forge.workers().len() == 2);
     let sent = (0..8).map(|n| forge.send_predict("m", &json!({"input": [n]}))).collect();
     until("all are in", || forge.metric("forge_requests_in_flight", &M) == 8.0);
+    let swap = forge.send_swap("m", "new.model");
     (forge, sent, swap)
 }
 
 #[test]
 fn a_swap_is_given_up_at_the_end_and_what_was_admitted_is_answered() {
     let (forge, mut sent, mut swap) = in_the_middle_of_a_swap("hang-load");
+    until("the new worker loads", || forge.workers().len() == 2);
     let ended = forge.stop();
     assert!(ended.status.success(), "{}", ended.log);
     for (number, connection) in (0_u8..).zip(&mut sent) {
@@ -41,7 +39,6 @@ fn a_version_that_drains_at_the_end_answers_what_it_has_admitted() {
     }
 }
 
-/// A hundred times, at any moment of a swap.
 #[test]
 fn the_end_at_any_moment_of_a_swap_is_clean() {
     for round in 0..30_u64 {
@@ -49,7 +46,7 @@ fn the_end_at_any_moment_of_a_swap_is_clean() {
         forge.write("new.model", "multiply 3");
         let mut sent: Vec<_> =
             (1..5).map(|n| forge.send_predict("m", &json!({"input": [n]}))).collect();
-        let answers: Vec<_> = sent.iter_mut().map(forge_tests::Connection::response).collect();
+        let answers: Vec<_> = sent.iter_mut().map(Connection::response).collect();
         assert!(answers.iter().all(|answer| answer.status == 200));
         let swap = forge.send_swap("m", "new.model");
         for _ in 0..round % 15 {
