@@ -6,9 +6,11 @@
 #![forbid(unsafe_code)]
 
 mod load;
+mod paced;
 mod server;
 mod statistics;
 
 pub use load::{Load, Measured, run};
+pub use paced::Paced;
 pub use server::{Server, binary};
-pub use statistics::{Spread, median};
+pub use statistics::{Spread, median, quantile};
