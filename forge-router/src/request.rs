@@ -27,6 +27,8 @@ pub struct Pending {
     pub reply: oneshot::Sender<Reply>,
     /// What its tensors, and later its answer, take of the memory for requests in flight.
     pub memory: Reservation,
+    /// It ran alone when its worker ended, of what nobody is blamed for.
+    pub has_died_alone: bool,
 }
 
 /// Answers a request; that nobody listens any more is no error.

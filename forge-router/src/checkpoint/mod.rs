@@ -31,6 +31,7 @@ use nix::fcntl::OFlag;
 pub use error::{Changed, CheckpointError};
 pub use hash::ContentHash;
 
+use crate::system::memory;
 use identity::{Identity, Look};
 
 /// How a file is opened: a pipe must not make us wait for its writer, nor a terminal become ours.
@@ -112,6 +113,12 @@ impl Checkpoint {
         let identity = Identity::of(&file).map_err(unusable)?;
         if identity.bytes == 0 {
             return Err(refuse("it is empty"));
+        }
+        if let Some(available) = memory::available().filter(|there| identity.bytes > *there) {
+            let bytes = identity.bytes;
+            return Err(refuse(&format!(
+                "it has {bytes} bytes, more than the {available} bytes of memory that are available"
+            )));
         }
         let hash = hash::of(&file).map_err(unusable)?;
         if Identity::of(&file).map_err(unusable)? != identity {

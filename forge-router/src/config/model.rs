@@ -17,7 +17,9 @@ use super::workers::{self, Machine, WorkerConfig, WorkersPlan};
 const MAX_BATCH_SIZE: NonZeroU32 = NonZeroU32::new(32).unwrap();
 const MAX_QUEUE_DEPTH: NonZeroU64 = NonZeroU64::new(256).unwrap();
 const REQUEST_TIMEOUT_S: f64 = 30.0;
-const BATCH_TIMEOUT_S: f64 = 60.0;
+/// A batch that hangs is given up in time for the others of it to be answered by another worker, and
+/// for the one that hangs to be found when it runs alone.
+const BATCH_TIMEOUTS_PER_REQUEST: f64 = 3.0;
 const LOAD_TIMEOUT_S: f64 = 300.0;
 const POISON_TTL_S: f64 = 600.0;
 const RESTART_LIMIT: NonZeroU32 = NonZeroU32::new(5).unwrap();
@@ -142,6 +144,8 @@ fn settings(
 ) -> ModelConfig {
     let batching = section.flag("batching", true);
     let (workers_plan, workers) = workers::read(section, machine);
+    let request_timeout = section.seconds("request_timeout_s", 0.001..=DAY_S, REQUEST_TIMEOUT_S);
+    let batch_timeout_s = request_timeout.as_secs_f64() / BATCH_TIMEOUTS_PER_REQUEST;
     let config = ModelConfig {
         name,
         path,
@@ -150,8 +154,8 @@ fn settings(
         max_queue_depth: section
             .size("max_queue_depth", MOST_REQUESTS, " of requests")
             .unwrap_or(MAX_QUEUE_DEPTH),
-        request_timeout: section.seconds("request_timeout_s", 0.001..=DAY_S, REQUEST_TIMEOUT_S),
-        batch_timeout: section.seconds("batch_timeout_s", 0.001..=DAY_S, BATCH_TIMEOUT_S),
+        request_timeout,
+        batch_timeout: section.seconds("batch_timeout_s", 0.001..=DAY_S, batch_timeout_s),
         load_timeout: section.seconds("load_timeout_s", 0.001..=DAY_S, LOAD_TIMEOUT_S),
         required: section.flag("required", false),
         frame_bytes: section.size("frame_bytes", memory::MOST_FRAME_BYTES, " of bytes"),

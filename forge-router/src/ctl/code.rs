@@ -23,6 +23,7 @@ pub enum Code {
     Busy,
     NoCanary,
     HasCanary,
+    CanaryNotReady,
     NoPrevious,
     FileChanged,
     NoMemory,
@@ -41,7 +42,7 @@ pub mod exit_code {
 }
 
 impl Code {
-    pub const ALL: [Code; 17] = [
+    pub const ALL: [Code; 18] = [
         Self::BadRequest,
         Self::NotPermitted,
         Self::TooManyClients,
@@ -55,6 +56,7 @@ impl Code {
         Self::Busy,
         Self::NoCanary,
         Self::HasCanary,
+        Self::CanaryNotReady,
         Self::NoPrevious,
         Self::FileChanged,
         Self::NoMemory,
@@ -77,6 +79,7 @@ impl Code {
             Self::Busy => "busy",
             Self::NoCanary => "no-canary",
             Self::HasCanary => "has-canary",
+            Self::CanaryNotReady => "canary-not-ready",
             Self::NoPrevious => "no-previous",
             Self::FileChanged => "file-changed",
             Self::NoMemory => "no-memory",
@@ -100,6 +103,7 @@ impl Code {
             | Self::LoadFailed
             | Self::NoCanary
             | Self::HasCanary
+            | Self::CanaryNotReady
             | Self::NoPrevious
             | Self::FileChanged
             | Self::NoMemory => exit_code::FAILED,
@@ -128,6 +132,7 @@ impl From<&OperationError> for Code {
             OperationError::Busy { .. } => Self::Busy,
             OperationError::NoCanary { .. } => Self::NoCanary,
             OperationError::HasCanary { .. } => Self::HasCanary,
+            OperationError::CanaryNotReady { .. } => Self::CanaryNotReady,
             OperationError::NoPrevious { .. } => Self::NoPrevious,
             OperationError::Changed { .. } => Self::FileChanged,
             OperationError::Memory { .. } => Self::NoMemory,

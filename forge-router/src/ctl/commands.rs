@@ -76,7 +76,8 @@ async fn workers(session: &Session<'_>) -> Answer {
     to_json(&Workers { workers: reports::workers(&report) })
 }
 
-/// The kept events; of a follower those to come, too, until it leaves or the server ends.
+/// The kept events; of a follower those to come, too, until it leaves, asks for something else, or the
+/// server ends.
 async fn events(session: &mut Session<'_>, follow: bool) -> Answer {
     let (kept, mut following) = session.control.operator.events().follow();
     for event in kept {
@@ -85,7 +86,7 @@ async fn events(session: &mut Session<'_>, follow: bool) -> Answer {
     while follow && !session.client.is_gone() {
         let event = tokio::select! {
             event = following.next() => event,
-            () = session.client.left() => None,
+            () = session.client.turned_away() => None,
         };
         let Some(event) = event else { break };
         session.client.tell(event_line(event)).await;

@@ -103,10 +103,10 @@ impl Client {
         self.is_gone
     }
 
-    /// Resolves once it sends no more, or the server ends.
-    pub async fn left(&mut self) {
+    /// Resolves once it asks for something else or sends no more, or the server ends.
+    pub async fn turned_away(&mut self) {
         tokio::select! {
-            () = self.lines.ended() => {}
+            () = self.lines.stirred() => {}
             _ = self.ending.wait_for(|ending| *ending) => {}
         }
     }

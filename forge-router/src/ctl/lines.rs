@@ -48,12 +48,10 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         }
     }
 
-    /// Resolves once nothing more can come; never where something has come that is not read yet.
-    pub async fn ended(&mut self) {
-        match self.reader.fill_buf().await {
-            Ok(chunk) if !chunk.is_empty() => std::future::pending().await,
-            Ok(_) | Err(_) => {}
-        }
+    /// Resolves once something has come, or nothing more can come; nothing is taken.
+    pub async fn stirred(&mut self) {
+        // Whatever is wrong shows at the next read.
+        drop(self.reader.fill_buf().await);
     }
 }
 

@@ -88,6 +88,6 @@ fn workers_of<'a>(
 fn share(role: Role) -> Option<String> {
     match role {
         Role::Canary(share) => Some(share.to_string()),
-        Role::Stable | Role::Draining => None,
+        Role::Stable | Role::Loading | Role::Draining => None,
     }
 }

@@ -11,6 +11,7 @@ use super::failure::{Verdict, judge};
 use super::link::{Busy, Finished, WorkerLink, fail_all};
 use super::recovery::{Recovery, Suspicion, recover};
 use super::scatter::Scattered;
+use crate::batching::Batch;
 use crate::metrics::ModelMetrics;
 use crate::model::{Example, Version};
 use crate::readable::await_readable;
@@ -125,7 +126,7 @@ fn settle(version: &Version, finished: Finished) {
         });
     }
     for (entry, scattered) in batch.entries.into_iter().zip(scattered) {
-        let Pending { inputs, reply, mut memory } = entry.item;
+        let Pending { inputs, reply, mut memory, .. } = entry.item;
         memory.shrink(inputs.data.iter().map(Vec::len).sum());
         drop(inputs);
         let answer = scattered.map(|Scattered { outputs, structure }| Answer {
@@ -148,6 +149,8 @@ pub struct Salvage {
     pub lost: usize,
     /// Whether a request was found to be the cause.
     pub has_blamed: bool,
+    /// Whether it ran a request alone whose worker had ended before.
+    pub is_repeated: bool,
 }
 
 /// Answers what a worker that has gone had completed, and has the rest run again where it may.
@@ -163,12 +166,18 @@ pub fn salvage(
     for finished in finished {
         settle(version, finished);
     }
-    let Recovery { again, behind, blamed, lost } =
-        recover(link.abandon(violation.is_some()), suspicion, replays);
+    let wreck = link.abandon(violation.is_some());
+    let died_before = |batch: &Batch<Pending>| matches!(batch.entries.as_slice(), [entry] if entry.item.has_died_alone);
+    let is_repeated = wreck.started.as_ref().is_some_and(died_before);
+    let Recovery { again, mut behind, blamed, lost } = recover(wreck, suspicion, replays);
+    for entry in behind.iter_mut().flat_map(|batch| &mut batch.entries) {
+        entry.item.has_died_alone = true;
+    }
     let salvage = Salvage {
         again: again.iter().chain(&behind).map(|batch| batch.entries.len()).sum(),
         lost: lost.len(),
         has_blamed: blamed.is_some(),
+        is_repeated,
     };
     if let Some(entry) = blamed {
         version.blame(&entry.item.inputs, cause);

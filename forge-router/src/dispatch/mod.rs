@@ -12,6 +12,6 @@ mod link;
 mod recovery;
 mod scatter;
 
-pub use completions::{Ending, salvage, serve};
+pub use completions::{Ending, Salvage, salvage, serve};
 pub use link::{Refused, WorkerLink, fail_all};
 pub use recovery::Suspicion;

@@ -122,6 +122,11 @@ impl App {
         matches!(self.phase(), Phase::Draining | Phase::Refusing)
     }
 
+    /// Whether it was asked to end, held or not.
+    pub fn is_asked_to_end(&self) -> bool {
+        self.phase.load(Ordering::SeqCst) >= Phase::Draining as u8
+    }
+
     /// Waits until no prediction is under way; new ones come until they are refused.
     pub async fn idle(&self) {
         self.predictions.none().await;

@@ -43,7 +43,7 @@ async fn reload(
 ) -> Result<Swapped, HttpError> {
     admin::check(app, peer, parts).await?;
     models::find(app, name)?;
-    if app.is_ending() {
+    if app.is_asked_to_end() {
         return Err(OperationError::Stopping.into());
     }
     let order = read_order(app, body, name).await?;
@@ -73,7 +73,7 @@ fn report(swapped: &Swapped) -> Vec<u8> {
             body.extend_from_slice(b"\"canary\",\"canary\":");
             write_string(&mut body, &share.to_string());
         }
-        Role::Stable | Role::Draining => body.extend_from_slice(b"\"swapped\""),
+        Role::Stable | Role::Loading | Role::Draining => body.extend_from_slice(b"\"swapped\""),
     }
     body.extend_from_slice(b",\"model\":");
     write_string(&mut body, &swapped.model);

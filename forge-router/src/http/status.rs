@@ -85,6 +85,7 @@ fn status_of_operation(error: &OperationError) -> StatusCode {
         | OperationError::Busy { .. }
         | OperationError::NoCanary { .. }
         | OperationError::HasCanary { .. }
+        | OperationError::CanaryNotReady { .. }
         | OperationError::NoPrevious { .. }
         | OperationError::Changed { .. } => StatusCode::CONFLICT,
         OperationError::Memory { .. } | OperationError::Stopping => StatusCode::SERVICE_UNAVAILABLE,

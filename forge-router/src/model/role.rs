@@ -52,6 +52,8 @@ pub enum Role {
     /// It answers whatever a canary does not.
     Stable,
     Canary(Share),
+    /// It is being brought up.
+    Loading,
     /// It was replaced, and answers what it had admitted.
     Draining,
 }
@@ -61,6 +63,7 @@ impl Role {
         match self {
             Self::Stable => "stable",
             Self::Canary(_) => "canary",
+            Self::Loading => "loading",
             Self::Draining => "draining",
         }
     }
@@ -70,7 +73,7 @@ impl From<Role> for metrics::Role {
     fn from(role: Role) -> Self {
         match role {
             Role::Canary(_) => Self::Canary,
-            Role::Stable | Role::Draining => Self::Stable,
+            Role::Stable | Role::Loading | Role::Draining => Self::Stable,
         }
     }
 }

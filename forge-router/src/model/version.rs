@@ -322,7 +322,11 @@ impl Version {
                 rows_that_fit(&key.row, self.settings.request_payload, most)
             }
         };
-        let entry = Entry { rows: 1, timing, item: Pending { inputs, reply, memory } };
+        let entry = Entry {
+            rows: 1,
+            timing,
+            item: Pending { inputs, reply, memory, has_died_alone: false },
+        };
         let ticket = self.state().queue.push(&key, rows_limit, entry);
         self.window_may_have_changed();
         Enqueued { key, ticket, answer }

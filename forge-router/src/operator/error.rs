@@ -25,6 +25,8 @@ pub enum OperationError {
     NoCanary { model: String },
     #[error("Model '{model}' has a canary: promote or abort it first")]
     HasCanary { model: String },
+    #[error("the canary of model '{model}' is not ready: {cause}")]
+    CanaryNotReady { model: String, cause: String },
     #[error("Model '{model}' has no version to go back to")]
     NoPrevious { model: String },
     /// The file of the version to go back to holds other bytes by now.

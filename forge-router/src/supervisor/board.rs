@@ -39,12 +39,29 @@ pub struct Row {
     pub region_bytes: Option<u64>,
 }
 
+/// Why no process comes to a place for now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// For clients: no path, and nothing that a worker printed.
+    pub short: String,
+    pub full: String,
+}
+
 /// How far the workers of a version are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     pub ready: usize,
     /// Why one of them cannot serve.
     pub failed: Option<String>,
+    /// Why no process comes to a place for now.
+    pub trouble: Option<String>,
+}
+
+impl Progress {
+    /// Why not all of them will be ready.
+    pub fn why_not(&self) -> Option<&str> {
+        self.failed.as_deref().or(self.trouble.as_deref())
+    }
 }
 
 #[derive(Debug)]
@@ -62,7 +79,7 @@ struct OfVersion {
     rows: BTreeMap<RowId, Row>,
     progress: watch::Sender<Progress>,
     /// Why no process comes to a place for now, by the place.
-    trouble: BTreeMap<u32, String>,
+    trouble: BTreeMap<u32, Trouble>,
     last_cause: Option<String>,
 }
 
@@ -158,6 +175,13 @@ impl Board {
         });
     }
 
+    /// Takes a place off to which nothing more comes; what is the version's trouble from here on, where
+    /// that has changed.
+    pub fn vacate(&self, key: Key<'_>, index: u32) -> Option<Option<Trouble>> {
+        self.change_version(key.0, key.1, |of| of.rows.retain(|_, row| row.index != index));
+        self.set_trouble(key, index, None)
+    }
+
     /// Notes how a process came to its end.
     pub fn note_cause(&self, (model, version): Key<'_>, cause: &str) {
         self.change_version(model, version, |of| of.last_cause = Some(cause.to_owned()));
@@ -176,13 +200,13 @@ impl Board {
         &self,
         (model, version): Key<'_>,
         index: u32,
-        cause: Option<&str>,
-    ) -> Option<Option<String>> {
+        trouble: Option<Trouble>,
+    ) -> Option<Option<Trouble>> {
         let mut changed = None;
         self.change_version(model, version, |of| {
             let before = of.trouble();
-            match cause {
-                Some(cause) => of.trouble.insert(index, cause.to_owned()),
+            match trouble {
+                Some(trouble) => of.trouble.insert(index, trouble),
                 None => of.trouble.remove(&index),
             };
             let now = of.trouble();
@@ -223,10 +247,10 @@ impl Entry {
     /// Shows the outcome to everyone.
     fn publish(&mut self) {
         for of in self.versions.values() {
-            let ready = of.ready();
+            let (ready, trouble) = (of.ready(), of.trouble().map(|trouble| trouble.full));
             of.progress.send_if_modified(|progress| {
-                let is_new = progress.ready != ready;
-                progress.ready = ready;
+                let is_new = progress.ready != ready || progress.trouble != trouble;
+                (progress.ready, progress.trouble) = (ready, trouble);
                 is_new
             });
         }
@@ -249,16 +273,16 @@ impl Entry {
             Some(of) if of.ready() > 0 && of.trouble.is_empty() => ModelState::Ready,
             _ => ModelState::Degraded,
         };
-        let cause = shown
-            .filter(|_| state == ModelState::Degraded)
-            .and_then(|of| of.trouble().or_else(|| of.last_cause.clone()));
+        let cause = shown.filter(|_| state == ModelState::Degraded).and_then(|of| {
+            of.trouble().map(|trouble| trouble.full).or_else(|| of.last_cause.clone())
+        });
         let workers = shown.map(|of| of.rows.values().map(|row| row.state.name()).collect());
         ModelStatus { state, cause, workers: workers.unwrap_or_default() }
     }
 }
 
 impl OfVersion {
-    fn trouble(&self) -> Option<String> {
+    fn trouble(&self) -> Option<Trouble> {
         self.trouble.values().next().cloned()
     }
 
@@ -340,9 +364,10 @@ mod tests {
         let _progress = board.open(&model, ONE.1);
         add_ready(&board, ONE, 0);
         board.set_stable(ONE);
-        let first = board.set_trouble(ONE, 1, Some("file changed"));
-        assert_eq!(first, Some(Some("file changed".to_owned())));
-        assert_eq!(shown(&model), (ModelState::Degraded, Some("file changed".to_owned())));
+        let trouble = Trouble { short: "file changed".into(), full: "file changed: /m.pt".into() };
+        let first = board.set_trouble(ONE, 1, Some(trouble.clone()));
+        assert_eq!(first, Some(Some(trouble.clone())));
+        assert_eq!(shown(&model), (ModelState::Degraded, Some(trouble.full)));
         // Another place that recovers does not take that away.
         assert_eq!(board.set_trouble(ONE, 0, None), None);
         assert_eq!(board.set_trouble(ONE, 1, None), Some(None));

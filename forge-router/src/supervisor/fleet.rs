@@ -59,13 +59,25 @@ impl Fleet {
         self.board.rows(self.plan.key())
     }
 
+    /// Why no process comes to one of its places for now.
+    pub fn trouble(&self) -> Option<String> {
+        self.progress.borrow().trouble.clone()
+    }
+
+    /// Whether every place has a worker that is ready.
+    pub fn is_ready(&self) -> bool {
+        self.progress.borrow().ready >= self.size()
+    }
+
     /// Waits until every place has a worker that is ready; why that will not be.
     pub async fn ready(&self) -> Result<(), String> {
         let wanted = self.size();
         let mut progress = self.progress.clone();
-        let is_known = |progress: &Progress| progress.failed.is_some() || progress.ready >= wanted;
+        let is_known =
+            |progress: &Progress| progress.ready >= wanted || progress.why_not().is_some();
         match progress.wait_for(is_known).await {
-            Ok(progress) => progress.failed.clone().map_or(Ok(()), Err),
+            Ok(progress) if progress.ready >= wanted => Ok(()),
+            Ok(progress) => Err(progress.why_not().unwrap_or_default().to_owned()),
             Err(_) => Err("its workers were retired".to_owned()),
         }
     }

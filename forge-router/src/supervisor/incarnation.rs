@@ -14,9 +14,10 @@ use super::output::Origin;
 use super::plan::WorkerPlan;
 use super::process::{Ended, Process};
 use super::recycling;
+use super::restarts::Served;
 use super::warm_up::{NotWarmed, warm_up};
 use super::{Stop, stopped};
-use crate::dispatch::{self, Ending, Suspicion, WorkerLink};
+use crate::dispatch::{self, Ending, Salvage, Suspicion, WorkerLink};
 use crate::model::Version;
 use crate::operator::EventKind;
 use crate::worker_binary;
@@ -24,6 +25,9 @@ use crate::worker_binary;
 /// How long a worker that is to retire soon may take for what is in its ring. Whoever waited for that
 /// has been answered by then, or has waited longer than the server was told to.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a worker must have been ready to count as one that works though nobody asked it.
+const PROVEN_AFTER: Duration = Duration::from_secs(10);
 
 /// How long a retired worker may take to exit before it is killed.
 const EXIT_PATIENCE: Duration = Duration::from_secs(5);
@@ -36,12 +40,7 @@ pub enum Incarnation {
     /// It never came to serve.
     NeverReady { cause: String },
     /// It served and then ended.
-    Died {
-        cause: String,
-        /// It had answered a client's batch, or one request alone was found to be the cause: the
-        /// worker works.
-        has_served: bool,
-    },
+    Died { cause: String, served: Served },
 }
 
 /// What happens to a process meanwhile.
@@ -54,8 +53,8 @@ pub enum News {
         region_bytes: u64,
     },
     Ready,
-    /// A client's batch was answered, the first one.
-    Answered,
+    /// It answered its first client, or was ready for a while without one: it works.
+    Proven,
     /// It is to be replaced, for this reason, once another is ready. Told again and again.
     Due(String),
     Draining,
@@ -111,7 +110,7 @@ pub async fn live(
         Err(cause) => return Incarnation::NeverReady { cause },
     };
     // What it has loaded are the bytes of the version only if they are that still.
-    if let Err(changed) = plan.version.verify().await {
+    if let Err(changed) = plan.version.verify(turn).await {
         process.kill().await;
         return Incarnation::NeverReady { cause: changed.to_string() };
     }
@@ -224,8 +223,12 @@ impl Worker<'_> {
         let beside = async {
             let due = |reason| tell(News::Due(reason));
             let first_answer = async {
-                link.answered_more_than(warm_answers).await;
-                tell(News::Answered);
+                tokio::select! {
+                    () = link.answered_more_than(warm_answers) => {}
+                    // Without clients it cannot prove itself otherwise.
+                    () = tokio::time::sleep(PROVEN_AFTER) => {}
+                }
+                tell(News::Proven);
             };
             let watch = recycling::watch(self.plan.config(), pid, ready_since, due);
             tokio::join!(watch, first_answer).0
@@ -250,9 +253,13 @@ impl Worker<'_> {
             }
         };
         version.remove_worker(&link);
-        let has_blamed = self.salvage(&ended);
-        let has_served = has_blamed || link.answered() > warm_answers;
-        Incarnation::Died { cause: ended.cause, has_served }
+        let salvage = self.salvage(&ended);
+        let served = match () {
+            () if salvage.has_blamed || link.answered() > warm_answers => Served::Yes,
+            () if salvage.is_repeated => Served::RepeatedRequest,
+            () => Served::No,
+        };
+        Incarnation::Died { cause: ended.cause, served }
     }
 
     fn announce(&self) {
@@ -286,12 +293,11 @@ impl Worker<'_> {
         tokio::time::timeout(EXIT_PATIENCE, self.process.ended()).await.is_ok()
     }
 
-    /// What the worker had completed is still an answer; the rest runs again where it may. `true`
-    /// where a request was found to be the cause.
-    fn salvage(self, death: &Death) -> bool {
+    /// What the worker had completed is still an answer; the rest runs again where it may.
+    fn salvage(self, death: &Death) -> Salvage {
         let replays = self.plan.config().retry_on_crash;
-        let Death { cause, suspicion } = death;
-        let salvage = dispatch::salvage(&self.version, &self.link, *suspicion, replays, cause);
+        let Death { how, cause, suspicion } = death;
+        let salvage = dispatch::salvage(&self.version, &self.link, *suspicion, replays, how);
         let metrics = &self.plan.model().metrics;
         metrics.replayed(salvage.again);
         if salvage.has_blamed {
@@ -301,7 +307,7 @@ impl Worker<'_> {
         }
         // The last to let go of the regions frees their pages, which takes the kernel milliseconds.
         tokio::task::spawn_blocking(move || drop(self.link));
-        salvage.has_blamed
+        salvage
     }
 }
 
@@ -314,6 +320,8 @@ async fn out_of_patience(stop: &mut watch::Receiver<Stop>) {
 
 /// How a worker that served came to its end.
 struct Death {
+    /// For clients: without what the worker printed.
+    how: String,
     cause: String,
     suspicion: Suspicion,
 }
@@ -321,7 +329,7 @@ struct Death {
 impl Death {
     fn of_process(ended: &Ended) -> Self {
         let suspicion = if ended.is_fault() { Suspicion::OnRequest } else { Suspicion::OnNobody };
-        Self { cause: ended.cause(), suspicion }
+        Self { how: ended.how.clone(), cause: ended.cause(), suspicion }
     }
 
     fn of_ending(ending: &Ending) -> Self {
@@ -329,10 +337,11 @@ impl Death {
             Ending::Hung(_) => Suspicion::OnRequest,
             Ending::Deaf(_) | Ending::Violation(_) | Ending::Doorbell(_) => Suspicion::OnNobody,
         };
-        Self { cause: ending.to_string(), suspicion }
+        Self { how: ending.to_string(), cause: ending.to_string(), suspicion }
     }
 
     fn of_patience() -> Self {
-        Self { cause: "it was retired".to_owned(), suspicion: Suspicion::OnNobody }
+        let how = "it was retired".to_owned();
+        Self { cause: how.clone(), how, suspicion: Suspicion::OnNobody }
     }
 }

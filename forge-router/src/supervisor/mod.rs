@@ -43,7 +43,7 @@ use crate::config::{Config, Machine, ModelConfig};
 use crate::logging::one_line;
 use crate::metrics::Metrics;
 use crate::model::Registry;
-use crate::operator::{Asker, Events, OperationError, Operator, Order, Reply};
+use crate::operator::{Applied, Asker, Events, OperationError, Operator, Order, Reply};
 
 /// Whether, and how soon, a worker is to retire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -240,9 +240,22 @@ async fn carry_out(shared: &Shared, order: Order) {
         }
         Order::Apply { config, by, reply } => {
             let outcome = operations::apply(shared, *config).await;
+            if let Ok(applied) = &outcome {
+                tell_failures(applied);
+            }
             finish(&by, "config reload", outcome, reply);
         }
         Order::Report { reply } => drop(reply.send(Ok(operations::report(shared)))),
+    }
+}
+
+/// What a config that was read again did not come to.
+fn tell_failures(applied: &Applied) {
+    for (model, cause) in &applied.failed {
+        warn!(%model, "the config could not be applied, it serves on as it was: {}", one_line(cause));
+    }
+    if !applied.needs_restart.is_empty() {
+        warn!("changed, but only a restart applies it: {}", applied.needs_restart.join(", "));
     }
 }
 

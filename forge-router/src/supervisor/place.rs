@@ -12,11 +12,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::warn;
 
-use super::board::{Board, RowId};
+use super::board::{Board, RowId, Trouble};
 use super::incarnation::{Incarnation, Turn};
 use super::life_cycle::WorkerEvent;
 use super::plan::WorkerPlan;
-use super::restarts::{Restart, Restarts};
+use super::restarts::{Restart, Restarts, Served};
 use super::tenant::{Sign, Tenant};
 use super::{Stop, stopped};
 use crate::checkpoint::Changed;
@@ -57,6 +57,10 @@ impl Place {
             current = next;
         }
         while self.leaving.join_next().await.is_some() {}
+        let changed = self.board.vacate(self.plan.version.key(), self.plan.index);
+        if let (Some(now), Some(version)) = (changed, self.plan.version.version()) {
+            version.set_trouble(now.map(|trouble| trouble.short));
+        }
     }
 
     /// Sees the current process to its end, and replaces it before that when it is due. `None` once
@@ -67,7 +71,7 @@ impl Place {
             tokio::select! {
                 sign = current.sign() => match sign {
                     Sign::Ready => self.was_ready = true,
-                    Sign::Answered => self.set_trouble(None),
+                    Sign::Proven => self.set_trouble(None),
                     Sign::Due(reason) if successor.is_none() => {
                         self.tell_due(&reason);
                         successor = Some(self.start(Turn::Waits));
@@ -91,7 +95,7 @@ impl Place {
                     Sign::Ended(_) => if let Some(failed) = successor.take() {
                         self.board.remove(self.plan.version.key(), failed.row);
                     },
-                    Sign::Answered | Sign::Due(_) => {}
+                    Sign::Proven | Sign::Due(_) => {}
                 },
                 // Those that have gone are forgotten.
                 Some(_) = self.leaving.join_next() => {}
@@ -108,20 +112,20 @@ impl Place {
     /// What follows the end of the current process; `None`: nothing more comes to this place.
     async fn replace(&mut self, row: RowId, ended: Incarnation) -> Option<Tenant> {
         let key = self.plan.version.key();
-        let (cause, has_served) = match ended {
+        let (cause, served) = match ended {
             Incarnation::Retired => return None,
             Incarnation::NeverReady { cause } if !self.was_ready => {
                 self.board.cannot_serve(key, Some(&cause));
                 return None;
             }
-            Incarnation::NeverReady { cause } => (cause, false),
-            Incarnation::Died { cause, has_served } => (cause, has_served),
+            Incarnation::NeverReady { cause } => (cause, Served::No),
+            Incarnation::Died { cause, served } => (cause, served),
         };
-        if let Err(changed) = self.plan.version.verify().await {
+        if let Err(changed) = self.plan.version.verify(Turn::Urgent).await {
             self.cannot_restart(&changed).await;
             return None;
         }
-        let restart = self.restarts.after_death(Instant::now(), has_served, chance());
+        let restart = self.restarts.after_death(Instant::now(), served, chance());
         let pause = self.tell_restart(restart, &cause);
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -131,16 +135,16 @@ impl Place {
         let key = self.plan.version.key();
         self.board.step(key, row, WorkerEvent::Start);
         self.board.note(key, row, |row| row.restarts += 1);
-        let turn = if has_served { Turn::Urgent } else { Turn::Waits };
-        Some(Tenant::start(&self.plan, &self.board, row, turn))
+        // It has been ready before, so clients may wait for it.
+        Some(Tenant::start(&self.plan, &self.board, row, Turn::Urgent))
     }
 
     /// Another process would serve another model: the place stays empty until a swap.
     async fn cannot_restart(&mut self, changed: &Changed) {
         let version = self.plan.version.id;
-        let cause = format!("file changed since version {version}, swap to use it ({changed})");
-        warn!(model = %self.plan.model().name, worker = self.plan.index, "{}", one_line(&cause));
-        self.set_trouble(Some(&cause));
+        let cause = format!("file changed since version {version}, swap to use it");
+        warn!(model = %self.plan.model().name, worker = self.plan.index, "{cause} ({changed})");
+        self.set_trouble(Some((&cause, &cause)));
         if let Some(version) = self.plan.version.version() {
             version.give_up(&cause);
         }
@@ -156,7 +160,7 @@ impl Place {
                 let (limit, window) = (config.restart_limit, config.restart_window);
                 let s = if limit.get() == 1 { "" } else { "s" };
                 let trouble = format!("{limit} death{s} within {window:?} before a first answer");
-                self.set_trouble(Some(&format!("{trouble}; the last one: {cause}")));
+                self.set_trouble(Some((&trouble, &format!("{trouble}; the last one: {cause}"))));
                 (format!("{trouble}: it is started again in {pause:.0?}"), pause)
             }
         };
@@ -165,17 +169,19 @@ impl Place {
         pause
     }
 
-    /// Shows why no process comes to this place for now; `None`: one has come and serves.
-    fn set_trouble(&self, cause: Option<&str>) {
-        let changed = self.board.set_trouble(self.plan.version.key(), self.plan.index, cause);
-        let Some(now) = changed else { return };
+    /// Shows why no process comes to this place for now, to clients and to operators; `None`: one has
+    /// come and serves.
+    fn set_trouble(&self, cause: Option<(&str, &str)>) {
+        let key = self.plan.version.key();
+        let trouble = cause.map(|(short, full)| Trouble { short: short.into(), full: full.into() });
+        let Some(now) = self.board.set_trouble(key, self.plan.index, trouble) else { return };
         let (kind, text) = match &now {
-            Some(cause) => (EventKind::Degraded, one_line(cause)),
+            Some(trouble) => (EventKind::Degraded, one_line(&trouble.full)),
             None => (EventKind::Recovered, "its workers serve again".to_owned()),
         };
         self.plan.version.tell(kind, Some(self.plan.index), text);
         if let Some(version) = self.plan.version.version() {
-            version.set_trouble(now);
+            version.set_trouble(now.map(|trouble| trouble.short));
         }
     }
 

@@ -109,10 +109,15 @@ impl VersionPlan {
     }
 
     /// Whether a process that reads the file now reads the bytes of the version.
-    pub async fn verify(&self) -> Result<(), Changed> {
+    pub async fn verify(&self, turn: Turn) -> Result<(), Changed> {
         let checkpoint = self.checkpoint.clone();
+        let verify = move || checkpoint.verify();
+        let verified = match turn {
+            Turn::Waits => system::quietly(verify).await,
+            Turn::Urgent => tokio::task::spawn_blocking(verify).await.ok(),
+        };
         // One that panics has found nothing; the worker will tell what is wrong with the file.
-        system::quietly(move || checkpoint.verify()).await.unwrap_or(Ok(()))
+        verified.unwrap_or(Ok(()))
     }
 
     /// How the board knows it.

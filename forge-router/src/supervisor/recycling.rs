@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::ModelConfig;
 use crate::system::memory;
+use tracing::warn;
 
 /// How often a worker's size is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -38,11 +39,17 @@ async fn too_old(limit: Option<Duration>, since: Instant) -> String {
 
 async fn too_large(limit: Option<u64>, pid: u32) -> String {
     let Some(limit) = limit else { return std::future::pending().await };
+    // A process that has just gone holds nothing.
+    let held = || memory::of_process(pid).map_or(0, |held| held.anonymous);
+    if held() > limit {
+        // Its successor would be as large: without a pause they would follow each other endlessly.
+        warn!("a fresh worker holds {} bytes already, max_worker_rss is {limit}", held());
+        tokio::time::sleep(TELL_AGAIN).await;
+    }
     let mut looks = tokio::time::interval(LOOK_EVERY);
     loop {
         looks.tick().await;
-        // A process that has just gone holds nothing.
-        let held = memory::of_process(pid).map_or(0, |held| held.anonymous);
+        let held = held();
         if held > limit {
             return format!("it holds {held} bytes, more than {limit} (max_worker_rss)");
         }

@@ -53,8 +53,10 @@ pub struct Managed {
 pub struct Fleets {
     pub stable: Option<Arc<Fleet>>,
     pub canary: Option<(Arc<Fleet>, Share)>,
-    /// On their way in or out.
-    pub passing: Vec<Arc<Fleet>>,
+    /// Being brought up.
+    pub coming: Vec<Arc<Fleet>>,
+    /// They answer what they had admitted.
+    pub leaving: Vec<Arc<Fleet>>,
     /// What `rollback` goes back to.
     pub previous: Option<Previous>,
 }
@@ -134,23 +136,45 @@ impl Shared {
         Ok(managed)
     }
 
-    /// Takes a model out of reach of clients and operators.
-    pub fn unregister(&self, name: &str) {
-        self.models().remove(name);
+    /// Takes a model out of its clients' reach; its name stays taken.
+    pub fn hide(&self, name: &str) {
         self.registry.remove(name);
+    }
+
+    /// Gives the name of a model free that has no workers any more.
+    pub fn forget(&self, name: &str) {
+        self.registry.remove(name);
+        self.models().remove(name);
         self.metrics.unregister_model(name);
     }
 
     /// Opens a file that was named to the running server.
     pub async fn open_below_root(&self, given: &Path) -> Result<Checkpoint, OperationError> {
         let (root, given) = (self.server.model_root.clone(), given.to_owned());
-        opened(move || Checkpoint::open_below(&root, &given)).await
+        self.opened(move || Checkpoint::open_below(&root, &given)).await
     }
 
     /// Opens a file that the config names.
     pub async fn open(&self, path: &Path) -> Result<Checkpoint, OperationError> {
         let path = path.to_owned();
-        opened(move || Checkpoint::open(&path)).await
+        self.opened(move || Checkpoint::open(&path)).await
+    }
+
+    /// Opening reads the whole file.
+    async fn opened(
+        &self,
+        open: impl FnOnce() -> Result<Checkpoint, CheckpointError> + Send + 'static,
+    ) -> Result<Checkpoint, OperationError> {
+        match self.unless_ending(system::quietly(open)).await? {
+            Some(Ok(checkpoint)) => Ok(checkpoint),
+            Some(Err(CheckpointError::OutsideRoot { path, root })) => {
+                Err(OperationError::OutsideRoot { path, root })
+            }
+            Some(Err(CheckpointError::Unusable { path, cause })) => {
+                Err(OperationError::Load { path, cause })
+            }
+            None => Err(OperationError::Stopping),
+        }
     }
 
     /// What `work` comes to, unless the server is to end before.
@@ -217,12 +241,14 @@ impl Fleets {
     /// Every version that has workers.
     pub fn all(&self) -> Vec<Arc<Fleet>> {
         let canary = self.canary.iter().map(|(fleet, _)| fleet);
-        self.stable.iter().chain(canary).chain(&self.passing).cloned().collect()
+        self.stable.iter().chain(canary).chain(&self.coming).chain(&self.leaving).cloned().collect()
     }
 
     /// A version has no workers any more.
     pub fn forget(&mut self, fleet: &Arc<Fleet>) {
-        self.passing.retain(|passing| !Arc::ptr_eq(passing, fleet));
+        for passing in [&mut self.coming, &mut self.leaving] {
+            passing.retain(|passing| !Arc::ptr_eq(passing, fleet));
+        }
     }
 }
 
@@ -241,21 +267,5 @@ impl ModelTurn {
 impl Drop for ModelTurn {
     fn drop(&mut self) {
         *self.managed.lock_doing() = None;
-    }
-}
-
-/// Opening reads the whole file.
-async fn opened(
-    open: impl FnOnce() -> Result<Checkpoint, CheckpointError> + Send + 'static,
-) -> Result<Checkpoint, OperationError> {
-    match system::quietly(open).await {
-        Some(Ok(checkpoint)) => Ok(checkpoint),
-        Some(Err(CheckpointError::OutsideRoot { path, root })) => {
-            Err(OperationError::OutsideRoot { path, root })
-        }
-        Some(Err(CheckpointError::Unusable { path, cause })) => {
-            Err(OperationError::Load { path, cause })
-        }
-        None => Err(OperationError::Stopping),
     }
 }

@@ -30,8 +30,8 @@ pub enum Sign {
     Ready,
     /// It is to be replaced, for this reason.
     Due(String),
-    /// It answered its first client.
-    Answered,
+    /// It works: it answered its first client, or was ready for a while.
+    Proven,
     Ended(Incarnation),
 }
 
@@ -88,7 +88,7 @@ fn note(plan: &WorkerPlan, board: &Board, row: RowId, news: News) -> Option<Sign
             board.step(version, row, WorkerEvent::Warmed);
             return Some(Sign::Ready);
         }
-        News::Answered => return Some(Sign::Answered),
+        News::Proven => return Some(Sign::Proven),
         News::Due(reason) => return Some(Sign::Due(reason)),
         News::Draining => board.step(version, row, WorkerEvent::Drain),
     }

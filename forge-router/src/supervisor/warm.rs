@@ -47,7 +47,8 @@ async fn run(
     let now = Instant::now();
     let timing = Timing { arrived: now, deadline: now };
     let memory = unbounded.reservation();
-    let pending = Pending { inputs: filled(number, row, rows), reply, memory };
+    let pending =
+        Pending { inputs: filled(number, row, rows), reply, memory, has_died_alone: false };
     let entry = Entry { rows, timing, item: pending };
     let batch = Batch { group: Group::of_tensors(row), rows, entries: vec![entry] };
     match link.submit(batch, now) {

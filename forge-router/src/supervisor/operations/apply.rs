@@ -55,7 +55,7 @@ async fn add(shared: &Shared, config: ModelConfig) -> Result<Change, OperationEr
     match load_configured(shared, &managed).await {
         Ok(_) => Ok(Change::Loaded),
         Err(error) => {
-            shared.unregister(managed.name());
+            shared.forget(managed.name());
             Err(error)
         }
     }

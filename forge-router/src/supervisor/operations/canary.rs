@@ -15,6 +15,10 @@ pub async fn promote(shared: &Shared, model: &str) -> Result<Swapped, OperationE
     let managed = shared.find(model)?;
     let turn = managed.begin("promoting its canary".to_owned())?;
     let fleet = canary(&managed)?;
+    if !fleet.is_ready() || fleet.trouble().is_some() {
+        let cause = fleet.trouble().unwrap_or_else(|| "not all its workers are ready".to_owned());
+        return Err(OperationError::CanaryNotReady { model: model.to_owned(), cause });
+    }
     let before = flip(&managed, &fleet);
     let duration = began.elapsed();
     managed.model.metrics.swapped(duration);
@@ -36,7 +40,7 @@ pub async fn abort(shared: &Shared, model: &str) -> Result<VersionId, OperationE
     managed.model.metrics.set_canary_share(0.0);
     managed.change_fleets(|fleets| {
         fleets.canary = None;
-        fleets.passing.push(Arc::clone(&fleet));
+        fleets.leaving.push(Arc::clone(&fleet));
     });
     fleet.plan.tell(EventKind::Aborted, None, "the canary is taken back");
     take_down(&turn, &fleet).await;

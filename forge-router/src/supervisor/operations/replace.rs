@@ -79,7 +79,7 @@ async fn bring_up(
         served,
     };
     let fleet = start_fleet(shared, ingredients);
-    managed.change_fleets(|fleets| fleets.passing.push(Arc::clone(&fleet)));
+    managed.change_fleets(|fleets| fleets.coming.push(Arc::clone(&fleet)));
     fleet.plan.tell(EventKind::Loading, None, format!("loading {}", path.display()));
     let ready = shared.unless_ending(fleet.ready()).await;
     drop(expected);
@@ -116,7 +116,7 @@ pub fn flip(managed: &Managed, fleet: &Arc<Fleet>) -> Option<Arc<Fleet>> {
         fleets.canary = None;
         before = fleets.stable.replace(Arc::clone(fleet));
         if let Some(before) = &before {
-            fleets.passing.push(Arc::clone(before));
+            fleets.leaving.push(Arc::clone(before));
             fleets.previous = Some(Previous {
                 id: before.plan.id,
                 checkpoint: before.plan.checkpoint.clone(),

@@ -19,13 +19,16 @@ fn of_model(managed: &Managed) -> ModelReport {
     let stable = fleets.stable.iter().map(|fleet| of_version(fleet, Role::Stable));
     let canary = fleets.canary.iter();
     let canary = canary.map(|(fleet, share)| of_version(fleet, Role::Canary(*share)));
-    let passing = fleets.passing.iter().map(|fleet| of_version(fleet, Role::Draining));
-    let versions: Vec<VersionReport> = stable.chain(canary).chain(passing).collect();
+    let coming = fleets.coming.iter().map(|fleet| of_version(fleet, Role::Loading));
+    let leaving = fleets.leaving.iter().map(|fleet| of_version(fleet, Role::Draining));
+    let versions = stable.chain(canary).chain(coming).chain(leaving).collect();
+    let of_canary = fleets.canary.as_ref().and_then(|(canary, _)| canary.trouble());
+    let of_canary = of_canary.map(|cause| format!("its canary: {cause}"));
     let queued = |fleet: &Arc<Fleet>| Some(fleet.version()?.waiting());
     ModelReport {
         name: managed.name().to_owned(),
         state: status.state.name(),
-        cause: status.cause.clone(),
+        cause: status.cause.clone().or(of_canary),
         doing: managed.doing(),
         queue_depth: fleets.all().iter().filter_map(queued).sum(),
         versions,

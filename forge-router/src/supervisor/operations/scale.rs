@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use super::swap::without_canary;
 use crate::config::ModelConfig;
 use crate::operator::{EventKind, OperationError};
 use crate::supervisor::memory;
@@ -14,6 +15,8 @@ use crate::system;
 pub async fn scale(shared: &Shared, model: &str, workers: u32) -> Result<(), OperationError> {
     let managed = shared.find(model)?;
     let _turn = managed.begin(format!("scaling to {workers} workers"))?;
+    // A canary that is promoted is to have as many workers as the version it replaces.
+    without_canary(&managed)?;
     let Some(fleet) = managed.fleets().stable else {
         let doing = "it is not loaded yet".to_owned();
         return Err(OperationError::Busy { model: model.to_owned(), doing });

@@ -54,6 +54,9 @@ pub async fn rollback(shared: &Shared, model: &str) -> Result<Swapped, Operation
         let path = checkpoint.path().to_owned();
         return Err(OperationError::Changed { path, version: id.0 });
     }
+    // It was another capacity's; who goes back wants the other bytes, not fewer workers.
+    let workers = managed.model.config().workers.clone();
+    let config = Arc::new(ModelConfig { workers, ..ModelConfig::clone(&config) });
     let swapped = replace(shared, &turn, (checkpoint, config), Then::Flip).await?;
     shared.events.tell(
         EventKind::RolledBack,
