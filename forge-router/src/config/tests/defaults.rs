@@ -29,7 +29,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(model.max_batch_size.get(), 32);
     assert_eq!(model.max_queue_depth.get(), 256);
     assert_eq!(model.request_timeout, 30 * SECOND);
-    assert_eq!(model.batch_timeout, 60 * SECOND);
+    assert_eq!(model.batch_timeout, 10 * SECOND);
     assert_eq!(model.load_timeout, 300 * SECOND);
     assert_eq!((model.frame_bytes, model.batching, model.check_batching), (None, true, true));
     assert!(model.optimize);
