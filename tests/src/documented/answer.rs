@@ -10,7 +10,7 @@ const ANYTHING: &str = "…";
 
 /// The keys whose value is another one at each request, where the page shows one of Forge's making.
 const REQUEST_ID: &str = "request_id";
-const LATENCY: &str = "latency_ms";
+const TIMES: [&str; 2] = ["latency_ms", "duration_ms"];
 
 /// How far a model's numbers may be apart: processors round differently.
 const TOLERANCE: f64 = 1e-4;
@@ -94,7 +94,7 @@ fn value(key: &str, expected: &Value, found: &Value) -> bool {
             expected == found || (is_made_up(expected) && is_made_up(found))
         }
         (Value::String(expected), Value::String(found)) => text(expected, found),
-        (Value::Number(_), Value::Number(_)) if key == LATENCY => true,
+        (Value::Number(_), Value::Number(_)) if TIMES.contains(&key) => true,
         // An integer is no float, whatever its value: the dtype shows.
         (Value::Number(expected), Value::Number(found)) if expected.is_f64() && found.is_f64() => {
             let (expected, found) = (expected.as_f64(), found.as_f64());
