@@ -10,7 +10,7 @@ use crate::{IMAGE, resnet};
 const KILLS: usize = 10;
 
 pub(crate) fn measure() {
-    let forge = resnet();
+    let forge = resnet().start();
     let mut alone = Vec::new();
     let ask = |into: &mut Vec<f64>, since: Instant| {
         let answer = forge.predict_text("m", IMAGE);
@@ -22,7 +22,7 @@ pub(crate) fn measure() {
     for _ in 0..KILLS {
         ask(&mut alone, Instant::now());
         let loads_before = load_times(&forge).len();
-        let worker = forge.workers()[0];
+        let [worker] = forge.workers()[..] else { panic!("one worker: {:?}", forge.workers()) };
         let killed = Instant::now();
         worker.signal(Signal::SIGKILL);
         ask(&mut recovered, killed);

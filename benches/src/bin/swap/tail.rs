@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use forge_benches::{Paced, Spread, quantile};
-use forge_tests::{Forge, until};
+use forge_tests::{Forge, model_file, until};
 
 use crate::{IMAGE, resnet, swap};
 
@@ -16,7 +16,10 @@ const LIGHT: (f64, u32) = (200.0, 4);
 
 /// Of the model that is swapped, and of another one beside it.
 pub(crate) fn measure() {
-    let forge = resnet();
+    let forge = resnet().real_model("light", "dummy.pt").start();
+    let copied = std::fs::copy(model_file("resnet50.pt"), forge.directory().join("other.pt"));
+    assert!(copied.is_ok(), "{copied:?}");
+
     println!(
         "p99 while ResNet-50 is swapped / p99 without (goal 1.2), rounds of {ROUND:?} in turn"
     );
