@@ -41,7 +41,8 @@ pub(crate) enum Behaviour {
     /// `chaos N`: float32 times N, and all at once: throws at a negative row, lies at 555, hangs at
     /// 777, exits with 0 at 444, and ends by SIGSEGV at 666, SIGABRT at 333 and SIGILL at 222.
     Chaos(i16),
-    /// `print`: writes lines to stdout and stderr, when loaded and for every batch.
+    /// `print`: writes lines to stdout and stderr, when loaded and for every batch; ends by SIGABRT
+    /// where a row begins with 666.
     Print,
     /// `slow-load MS`: takes so long to load.
     SlowLoad(Duration),

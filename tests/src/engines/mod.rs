@@ -24,7 +24,8 @@ use forge_worker::{Description, Engine, EngineError, ModelFile};
 
 use acts::{burn, die, hang};
 use behaviour::{Behaviour, Script};
-use words::How;
+use nix::sys::signal::Signal;
+use words::{How, When};
 
 pub(crate) struct TestEngine {
     behaviour: Behaviour,
@@ -104,7 +105,12 @@ impl Engine for TestEngine {
             Behaviour::Shape => return bytes(&[u64::from(rows) + 1], out),
             Behaviour::Big(size) => return bytes(&[u64::from(rows), *size], out),
             Behaviour::Leak { megabytes } => self.leaked.push(vec![1; megabytes << 20]),
-            Behaviour::Print => print("run"),
+            Behaviour::Print => {
+                print("run");
+                if asked(When::Row, |first| first == 666.0) {
+                    die(Signal::SIGABRT);
+                }
+            }
         }
         echo(inputs, out)
     }

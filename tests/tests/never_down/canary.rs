@@ -1,7 +1,8 @@
 //! A canary beside the stable version.
 
-use forge_tests::{Forge, Load, Running, Setup};
+use forge_tests::{Forge, Load, Running, Setup, Signal, json, until};
 
+use crate::shown::{assert_refused, model};
 use crate::swaps::{file, forge_with_files};
 
 fn with_canary(setup: Setup, share: &str) -> (Forge, Running) {
@@ -83,7 +84,7 @@ fn a_canary_that_dies_is_started_again_and_its_requests_are_answered() {
     for _ in 0..20 {
         load.wait_for(10);
         if let Some(canary) = forge.workers().last() {
-            canary.try_signal(forge_tests::Signal::SIGKILL);
+            canary.try_signal(Signal::SIGKILL);
         }
     }
     load.wait_for(10);
@@ -91,4 +92,51 @@ fn a_canary_that_dies_is_started_again_and_its_requests_are_answered() {
     verdict.assert_clean();
     assert!(verdict.by_factor.len() == 2, "{verdict}");
     done(&forge, "promote");
+}
+
+/// Whoever asks for the stable version notices nothing of a canary that cannot be started again.
+fn is_not_promoted(setup: Setup, die: impl Fn(&Forge), cause: &str) {
+    let forge = forge_with_files(setup);
+    assert_eq!(forge.start_canary("m", file(3), "50%").status, 200);
+    let load = Load::on(&forge).header("X-Forge-Route", "stable").start();
+    die(&forge);
+    until("the trouble of the canary is shown", || model(&forge, "m")["cause"] != json!(null));
+    let shown = model(&forge, "m")["cause"].as_str().unwrap().to_owned();
+    assert!(shown.contains("its canary") && shown.contains(cause), "{shown}");
+    assert_refused(&forge.ctl(&["promote", "m"]), 1, cause);
+    load.wait_for(20);
+    load.finish().assert_clean();
+    assert_eq!(model(&forge, "m")["state"], "ready");
+    done(&forge, "abort");
+    assert_eq!(forge.predict("m", &json!({"input": [1]})).output(), json!([2.0]));
+}
+
+fn kill_canary(forge: &Forge) {
+    forge.workers().last().unwrap().signal(Signal::SIGKILL);
+}
+
+#[test]
+fn a_canary_whose_file_was_overwritten_and_whose_worker_died_is_not_promoted() {
+    let die = |forge: &Forge| {
+        forge.write(&file(3), "multiply 7");
+        kill_canary(forge);
+    };
+    is_not_promoted(double(), die, "file changed since version 2");
+}
+
+#[test]
+fn a_canary_whose_worker_died_before_it_answered_is_not_promoted() {
+    let setup = double().with("restart_limit = 1\nrestart_window_s = 600.0");
+    is_not_promoted(setup, kill_canary, "killed by SIGKILL");
+}
+
+/// Else it would have fewer workers than the version that it replaces.
+#[test]
+fn beside_a_canary_the_number_of_workers_stays() {
+    let (forge, load) = with_canary(double(), "50%");
+    assert_refused(&forge.ctl(&["scale", "m", "2"]), 1, "promote or abort");
+    load.finish().assert_clean();
+    done(&forge, "abort");
+    assert_eq!(forge.ctl(&["scale", "m", "2"]).code(), 0);
+    assert_eq!(forge.ctl(&["scale", "m", "1"]).code(), 0);
 }

@@ -1,6 +1,8 @@
 //! How many workers load at the same time.
 
-use forge_tests::{Forge, Setup, json, until};
+use forge_tests::{Forge, Setup, Signal, json, until};
+
+use crate::shown::worker;
 
 /// A Forge that is starting many models, each of which takes its time to load.
 fn starting(models: usize) -> Forge {
@@ -45,4 +47,23 @@ fn no_more_load_at_once_than_they_may_in_swaps() {
     assert!(swaps.iter_mut().all(|swap| swap.response().status == 200));
     assert_eq!(forge.predict("m0", &json!({"input": [4]})).output(), json!([4.0]));
     assert_eq!(most, 2);
+}
+
+/// Its clients wait for it, even where it had none yet.
+#[test]
+fn a_worker_that_died_does_not_wait_for_the_loads_of_others() {
+    let forge = Setup::new()
+        .server("parallel_loads = 1")
+        .test_model("m", "multiply 2")
+        .test_model("other", "echo")
+        .start();
+    let go = forge.directory().join("go");
+    forge.write("waits.model", format!("load-after {}", go.display()));
+    let mut swap = forge.send_swap("other", "waits.model");
+    until("it loads", || forge.workers().len() == 3);
+    worker(&forge, "m", 0).signal(Signal::SIGKILL);
+    assert_eq!(forge.predict("m", &json!({"input": [4]})).output(), json!([8.0]));
+    assert!(!swap.has_answer());
+    forge.write("go", "");
+    assert_eq!(swap.response().status, 200);
 }

@@ -6,13 +6,23 @@
 
 mod canary;
 mod changed_files;
+mod confidences;
+mod dead_places;
 mod failing_swaps;
+mod followers;
+mod huge_files;
+mod hung;
 mod kills;
 mod loads;
 mod memory;
+mod names;
 mod operations;
 mod poison;
+mod recovery;
 mod recycling;
+mod reloads;
+mod shown;
 mod shutdown;
 mod swaps;
+mod unblamed;
 mod with_libtorch;

@@ -1,13 +1,9 @@
 //! What else an operator may ask for, under load.
 
-use forge_tests::{Forge, Load, Setup, json};
+use forge_tests::{Load, Setup, json, until};
 
+use crate::shown::{done, workers};
 use crate::swaps::{assert_swapped, file, forge_with_files};
-
-fn done(forge: &Forge, order: &[&str]) {
-    let finished = forge.ctl(order);
-    assert_eq!(finished.code(), 0, "{order:?}: {}", finished.stderr);
-}
 
 #[test]
 fn a_model_that_is_scaled_up_and_down_loses_nothing() {
@@ -30,6 +26,21 @@ fn rollbacks_lose_nothing() {
     }
     load.finish().assert_clean();
     assert_eq!(forge.predict("m", &json!({"input": [1]})).output(), json!([3.0]));
+}
+
+#[test]
+fn who_goes_back_has_as_many_workers_as_before() {
+    let forge = forge_with_files(Setup::new().test_model("m", "multiply 2"));
+    done(&forge, &["scale", "m", "3"]);
+    assert_swapped(&forge.swap("m", file(3)));
+    assert_eq!(workers(&forge, "m").len(), 3);
+    done(&forge, &["rollback", "m"]);
+    assert_eq!(forge.predict("m", &json!({"input": [1]})).output(), json!([2.0]));
+    assert_eq!(workers(&forge, "m").len(), 3);
+    done(&forge, &["scale", "m", "1"]);
+    until("the others have gone", || workers(&forge, "m").len() == 1);
+    done(&forge, &["rollback", "m"]);
+    assert_eq!(workers(&forge, "m").len(), 1);
 }
 
 #[test]

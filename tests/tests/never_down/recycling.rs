@@ -32,3 +32,21 @@ fn a_worker_that_has_grown_too_large_is_replaced_without_loss() {
 fn a_worker_that_is_too_old_is_replaced_without_loss() {
     loses_nothing("echo", "max_worker_age_s = 1.0", "max_worker_age_s");
 }
+
+/// Its first answers are those of its warm-up, so that a fresh one is too large as well.
+#[test]
+fn workers_that_are_too_large_from_the_start_do_not_follow_each_other_endlessly() {
+    let forge = Setup::new()
+        .test_model("m", "leak 1")
+        .with_inputs(&[("x", "float32", "[1]")])
+        .with("max_worker_rss = 1048576")
+        .start();
+    forge.wait_for_log(&["a fresh worker holds", "max_worker_rss is 1048576"]);
+    let load = Load::on(&forge).times(&[1]).per_second(20).start();
+    // For three seconds.
+    load.wait_for(60);
+    load.finish().assert_clean();
+    let log = forge.log();
+    let replaced = log.lines().filter(|line| line.contains("the worker is replaced")).count();
+    assert!(replaced <= 1, "{replaced} times");
+}
