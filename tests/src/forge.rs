@@ -267,7 +267,8 @@ impl Forge {
         let process = &self.process;
         // After a swap it keeps the file of the version before, to go back to.
         let descriptors = process.descriptors().into_values();
-        let descriptors = descriptors.filter(|target| !self.is_in_directory(target)).count();
+        let is_model = |target: &String| self.is_in_directory(target) || target.ends_with(".pt");
+        let descriptors = descriptors.filter(|target| !is_model(target)).count();
         (descriptors, process.mapped_files().len(), process.children().len())
     }
 
