@@ -20,6 +20,8 @@ const REQUEST_TIMEOUT_S: f64 = 30.0;
 /// A batch that hangs is given up in time for the others of it to be answered by another worker, and
 /// for the one that hangs to be found when it runs alone.
 const BATCH_TIMEOUTS_PER_REQUEST: f64 = 3.0;
+/// However soon requests expire: a worker that is only slow is not to be killed for it.
+const LEAST_BATCH_TIMEOUT_S: f64 = 10.0;
 const LOAD_TIMEOUT_S: f64 = 300.0;
 const POISON_TTL_S: f64 = 600.0;
 const RESTART_LIMIT: NonZeroU32 = NonZeroU32::new(5).unwrap();
@@ -145,7 +147,8 @@ fn settings(
     let batching = section.flag("batching", true);
     let (workers_plan, workers) = workers::read(section, machine);
     let request_timeout = section.seconds("request_timeout_s", 0.001..=DAY_S, REQUEST_TIMEOUT_S);
-    let batch_timeout_s = request_timeout.as_secs_f64() / BATCH_TIMEOUTS_PER_REQUEST;
+    let share = request_timeout.as_secs_f64() / BATCH_TIMEOUTS_PER_REQUEST;
+    let batch_timeout_s = share.max(LEAST_BATCH_TIMEOUT_S);
     let config = ModelConfig {
         name,
         path,

@@ -10,7 +10,7 @@ const M: [(&str, &str); 1] = [("model", "m")];
 /// `batch_timeout_s` is left to its default, which is to leave time for everybody else.
 #[test]
 fn who_waits_with_a_request_that_hangs_is_answered_before_its_deadline() {
-    let timeout = "request_timeout_s = 6.0";
+    let timeout = "request_timeout_s = 6.0\nbatch_timeout_s = 2.0";
     let forge = Setup::new().test_model("m", "chaos 2").with(timeout).start();
     let good = Load::on(&forge).row(2).connections(8).deadline(Duration::from_secs(6)).start();
     good.wait_for(20);
