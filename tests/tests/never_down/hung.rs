@@ -7,7 +7,7 @@ use forge_tests::{Load, Setup, json, until};
 
 const M: [(&str, &str); 1] = [("model", "m")];
 
-/// `batch_timeout_s` is left to its default, which is to leave time for everybody else.
+/// A third of `request_timeout_s`, as its default is for longer ones, leaves time for everybody else.
 #[test]
 fn who_waits_with_a_request_that_hangs_is_answered_before_its_deadline() {
     let timeout = "request_timeout_s = 6.0\nbatch_timeout_s = 2.0";
