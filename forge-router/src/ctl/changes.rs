@@ -34,7 +34,7 @@ where
             biased;
             Some(event) = following.next() => {
                 if model.is_none_or(|model| model == event.model) {
-                    client.tell(event_line(event)).await;
+                    client.tell(event_line(&event)).await;
                 }
             }
             outcome = &mut task => {
@@ -54,14 +54,14 @@ pub fn audit(by: &Asker, what: &str, outcome: Result<(), &dyn Error>) {
 }
 
 /// An event as it is sent.
-pub fn event_line(event: operator::Event) -> wire::Event {
+pub fn event_line(event: &operator::Event) -> wire::Event {
     wire::Event {
         sequence: event.sequence,
         time: rfc3339(event.at),
         kind: event.kind.name().to_owned(),
-        model: event.model,
+        model: event.model.clone(),
         version: event.version.map(|version| version.0),
         worker: event.worker,
-        text: event.text,
+        text: event.text.clone(),
     }
 }

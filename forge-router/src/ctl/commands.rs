@@ -81,7 +81,7 @@ async fn workers(session: &Session<'_>) -> Answer {
 async fn events(session: &mut Session<'_>, follow: bool) -> Answer {
     let (kept, mut following) = session.control.operator.events().follow();
     for event in kept {
-        session.client.tell(event_line(event)).await;
+        session.client.tell(event_line(&event)).await;
     }
     while follow && !session.client.is_gone() {
         let event = tokio::select! {
@@ -89,7 +89,7 @@ async fn events(session: &mut Session<'_>, follow: bool) -> Answer {
             () = session.client.turned_away() => None,
         };
         let Some(event) = event else { break };
-        session.client.tell(event_line(event)).await;
+        session.client.tell(event_line(&event)).await;
     }
     Ok(nothing())
 }

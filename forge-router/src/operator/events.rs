@@ -9,10 +9,10 @@ use tokio::sync::broadcast;
 use crate::model::VersionId;
 
 /// Events that are kept for who asks later.
-const KEPT: usize = 1000;
+const KEPT: usize = 256;
 
 /// Events that a slow follower may lag behind before it misses some.
-const BEHIND: usize = 1024;
+const BEHIND: usize = 256;
 
 /// What kind of thing happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,19 +65,19 @@ pub struct Events {
 #[derive(Debug)]
 struct Shared {
     log: Mutex<Log>,
-    sender: broadcast::Sender<Event>,
+    sender: broadcast::Sender<Arc<Event>>,
 }
 
 #[derive(Debug, Default)]
 struct Log {
     next: u64,
-    kept: VecDeque<Event>,
+    kept: VecDeque<Arc<Event>>,
 }
 
 /// The events from some moment on.
 #[derive(Debug)]
 pub struct Subscription {
-    receiver: broadcast::Receiver<Event>,
+    receiver: broadcast::Receiver<Arc<Event>>,
 }
 
 impl Events {
@@ -99,18 +99,18 @@ impl Events {
         let mut log = self.log();
         let sequence = log.next;
         log.next += 1;
-        let event = Event { sequence, at, kind, model, version, worker, text };
+        let event = Arc::new(Event { sequence, at, kind, model, version, worker, text });
         if log.kept.len() == KEPT {
             log.kept.pop_front();
         }
-        log.kept.push_back(event.clone());
+        log.kept.push_back(Arc::clone(&event));
         // Sent under the lock, so that followers see the order of the sequence. That nobody follows
         // is no error.
         drop(self.shared.sender.send(event));
     }
 
     /// The kept events, oldest first, and what comes after them.
-    pub fn follow(&self) -> (Vec<Event>, Subscription) {
+    pub fn follow(&self) -> (Vec<Arc<Event>>, Subscription) {
         let log = self.log();
         let receiver = self.shared.sender.subscribe();
         (log.kept.iter().cloned().collect(), Subscription { receiver })
@@ -130,7 +130,7 @@ impl Default for Events {
 impl Subscription {
     /// The next event; `None` once the server has ended. A follower that lagged behind misses the
     /// oldest, which the gap in the sequence shows.
-    pub async fn next(&mut self) -> Option<Event> {
+    pub async fn next(&mut self) -> Option<Arc<Event>> {
         loop {
             match self.receiver.recv().await {
                 Ok(event) => return Some(event),
@@ -182,7 +182,7 @@ mod tests {
         tell(&events, "one");
         let (kept, mut following) = events.follow();
         tell(&events, "two");
-        let next = following.next().await.map(|event| (event.sequence, event.text));
+        let next = following.next().await.map(|event| (event.sequence, event.text.clone()));
         assert_eq!(kept.iter().map(|event| event.sequence).collect::<Vec<_>>(), [0]);
         assert_eq!(next, Some((1, "two".to_owned())));
     }
