@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 use sha2::{Digest, Sha256};
 
 /// Bytes read at once: few enough to stay in the cache, many enough to make calls cheap.
-const PIECE: usize = 256 * 1024;
+const PIECE: usize = 64 * 1024;
 
 /// The SHA-256 of a file's content; shown in hex.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
