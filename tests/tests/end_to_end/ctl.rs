@@ -48,7 +48,7 @@ fn the_config_is_shown_so_that_it_can_be_served() {
     let forge = Setup::new().test_model("m", "echo").with("max_batch_size = 7").start();
     let shown = forge.ctl(&["config", "show"]);
     assert_eq!(shown.code(), 0, "{}", shown.stderr);
-    for line in ["max_batch_size = 7", "batch_timeout_s = 60.0", "shutdown_grace_s = 0.0"] {
+    for line in ["max_batch_size = 7", "batch_timeout_s = 10.0", "shutdown_grace_s = 0.0"] {
         assert!(shown.stdout.lines().any(|shown| shown == line), "{line}: {}", shown.stdout);
     }
     let dir = TempDir::new();
