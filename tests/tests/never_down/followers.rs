@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 
-use forge_tests::{Forge, Value};
+use forge_tests::{Forge, PATIENCE, Value};
 
 /// One more than may be connected at a time.
 const FOLLOWERS: usize = 65;
@@ -17,8 +17,9 @@ struct Follower {
 
 impl Follower {
     fn of(forge: &Forge) -> Self {
-        let stream = BufReader::new(UnixStream::connect(forge.socket()).unwrap());
-        let mut follower = Self { stream };
+        let stream = UnixStream::connect(forge.socket()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut follower = Self { stream: BufReader::new(stream) };
         follower.say(FOLLOW);
         let first = follower.hear();
         assert!(first.get("event").is_some(), "{first}");
