@@ -86,8 +86,15 @@ fn canary(scene: &mut Scene) {
     if scene.chance.below(2) == 0 {
         scene.kill_one();
     }
-    let end = *scene.chance.one_of(&["promote", "abort"]);
-    scene.ctl(&[end, "m"]);
+    if scene.chance.below(2) == 0 {
+        return scene.ctl(&["abort", "m"]);
+    }
+    until("the canary is promoted", || {
+        let promoted = scene.forge.ctl(&["promote", "m"]);
+        let is_early = promoted.stderr.contains("not all its workers are ready");
+        assert!(promoted.code() == 0 || is_early, "{}", promoted.stderr);
+        promoted.code() == 0
+    });
 }
 
 /// Where there is a version to go back to.
