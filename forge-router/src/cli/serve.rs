@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use tracing::warn;
+
 use super::arguments::Serve;
 use super::{DEFAULT_CONFIG, exit, python_program};
 use crate::config::{Files, Overrides, Source};
@@ -44,6 +46,11 @@ pub fn run(arguments: Serve) -> ExitCode {
     };
     let cpus = source.machine.cpus();
     let threads = arguments.threads.unwrap_or_else(|| runtime::threads(cpus));
+    // Threads that come and go leave behind in a heap of their own what only the next of them could use.
+    // Where several run the event loop they would wait for each other at one.
+    if threads <= 1 && !forge_ipc::share_one_heap() {
+        warn!("the C library gives each thread a heap of its own: the router may hold more memory");
+    }
     let runtime = match runtime::build(threads, cpus) {
         Ok(runtime) => runtime,
         Err(error) => return exit::fail(&error, exit::FAILED),
