@@ -26,6 +26,7 @@ fn done(forge: &Forge, order: &str) {
 fn a_canary_gets_its_share_and_the_others_do_not_notice() {
     let (forge, before) = with_canary(double(), "10%");
     before.finish().assert_clean();
+    let counted = ["stable", "canary"].map(|role| answered_by(&forge, role));
     let load = Load::on(&forge).times(&[2, 3]).connections(8).start();
     load.wait_for(500);
     let verdict = load.finish();
@@ -33,6 +34,11 @@ fn a_canary_gets_its_share_and_the_others_do_not_notice() {
     let expected = verdict.answered_right() / 10;
     let got = verdict.by_factor.get(&3).copied().unwrap_or_default();
     assert!(got.abs_diff(expected) <= 1, "{verdict}");
+    for ((role, factor), before) in [("stable", 2), ("canary", 3)].into_iter().zip(counted) {
+        let answered = verdict.by_factor.get(&factor).copied().unwrap_or_default();
+        assert_eq!(answered_by(&forge, role) - before, answered as f64, "{role}: {verdict}");
+    }
+    assert_eq!(forge.metric("forge_canary_share", &[("model", "m")]), 0.1);
 
     let forced = |route: &str, factor| {
         let load = Load::on(&forge).times(&[factor]).header("X-Forge-Route", route).start();
@@ -139,4 +145,9 @@ fn beside_a_canary_the_number_of_workers_stays() {
     done(&forge, "abort");
     assert_eq!(forge.ctl(&["scale", "m", "2"]).code(), 0);
     assert_eq!(forge.ctl(&["scale", "m", "1"]).code(), 0);
+}
+
+fn answered_by(forge: &Forge, role: &str) -> f64 {
+    let labels = [("model", "m"), ("role", role), ("status", "success")];
+    forge.metric("forge_role_requests_total", &labels)
 }

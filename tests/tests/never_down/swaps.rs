@@ -43,3 +43,24 @@ fn a_thousand_swaps_lose_nothing_and_leave_nothing_behind() {
     assert!(after < before * 5 / 4, "{before} bytes before, {after} after");
     assert_eq!(forge.predict("m", &json!({"input": [1]})).header("x-forge-version"), Some("1002"));
 }
+
+/// `print` tells of every batch it runs, and a version without declared inputs has nothing of its own to
+/// be warmed with.
+#[test]
+fn a_version_is_warmed_with_what_the_one_before_it_ran() {
+    const RUN: &str = "run says this on stdout";
+    for asks_before in [false, true] {
+        let forge = Setup::new().test_model("m", "echo").start();
+        forge.write("print.model", "print");
+        if asks_before {
+            forge.predict("m", &json!({"input": [1, 2, 3]})).output();
+        }
+        assert_swapped(&forge.swap("m", "print.model"));
+        forge.wait_for_log(&["load says this on stdout", "version=2"]);
+        if asks_before {
+            forge.wait_for_log(&[RUN, "version=2"]);
+        } else {
+            assert!(!forge.log().contains(RUN), "{}", forge.log());
+        }
+    }
+}
