@@ -84,6 +84,11 @@ impl Setup {
         self
     }
 
+    /// Where its models are, for scripts that name other files there.
+    pub fn directory(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// Adds a model of one of the committed TorchScript files.
     pub fn real_model(mut self, name: &str, file: &str) -> Self {
         fs::copy(model_file(file), self.dir.path().join(file)).expect("the model's file");

@@ -44,8 +44,9 @@ pub(crate) enum Behaviour {
     /// `print`: writes lines to stdout and stderr, when loaded and for every batch; ends by SIGABRT
     /// where a row begins with 666.
     Print,
-    /// `slow-load MS`: takes so long to load.
-    SlowLoad(Duration),
+    /// `slow-load MS`: takes so long to load; `slow-load MS FILE` also appends a line to the file when it
+    /// begins and when it ends.
+    SlowLoad(Duration, Option<PathBuf>),
     /// `burn-load MS`: keeps a CPU busy for so long to load.
     BurnLoad(Duration),
     /// `hang-load`: never finishes loading.
@@ -115,7 +116,11 @@ impl FromStr for Behaviour {
             "leak" => Self::Leak { megabytes: number(rest)? },
             "chaos" => Self::Chaos(number(rest)?),
             "print" => Self::Print,
-            "slow-load" => Self::SlowLoad(Duration::from_millis(number(rest)?)),
+            "slow-load" => {
+                let (time, file) = two(rest);
+                let file = (!file.is_empty()).then(|| file.into());
+                Self::SlowLoad(Duration::from_millis(number(time)?), file)
+            }
             "burn-load" => Self::BurnLoad(Duration::from_millis(number(rest)?)),
             "hang-load" => Self::HangLoad,
             "crash-load" => Self::CrashLoad(deadly(rest)?),
@@ -149,6 +154,8 @@ mod tests {
             ("exit 3", Behaviour::Exit(3, When::Always)),
             ("exit 0 row", Behaviour::Exit(0, When::Row)),
             ("leak 64", Behaviour::Leak { megabytes: 64 }),
+            ("slow-load 5", Behaviour::SlowLoad(Duration::from_millis(5), None)),
+            ("slow-load 5 f", Behaviour::SlowLoad(Duration::from_millis(5), Some("f".into()))),
             ("chaos 7", Behaviour::Chaos(7)),
             ("burn-load 300", Behaviour::BurnLoad(Duration::from_millis(300))),
             ("hang-load", Behaviour::HangLoad),

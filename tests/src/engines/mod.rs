@@ -22,7 +22,7 @@ use forge_ipc::{
 use forge_tests::until;
 use forge_worker::{Description, Engine, EngineError, ModelFile};
 
-use acts::{burn, die, hang};
+use acts::{burn, die, hang, slow_load};
 use behaviour::{Behaviour, Script};
 use nix::sys::signal::Signal;
 use words::{How, When};
@@ -43,7 +43,7 @@ impl Engine for TestEngine {
         let text = fs::read_to_string(&model.path).map_err(unreadable)?;
         let Script { behaviour, arguments } = text.parse().map_err(EngineError::Load)?;
         match &behaviour {
-            Behaviour::SlowLoad(time) => thread::sleep(*time),
+            Behaviour::SlowLoad(time, told) => slow_load(*time, told.as_deref())?,
             Behaviour::BurnLoad(time) => burn(*time),
             Behaviour::HangLoad => hang(),
             Behaviour::CrashLoad(signal) => die(*signal),
@@ -68,7 +68,7 @@ impl Engine for TestEngine {
         let asked = |when, trigger: fn(f32) -> bool| rows::asked(when, trigger, inputs, rows);
         match &self.behaviour {
             Behaviour::Echo
-            | Behaviour::SlowLoad(_)
+            | Behaviour::SlowLoad(..)
             | Behaviour::BurnLoad(_)
             | Behaviour::HangLoad
             | Behaviour::CrashLoad(_)

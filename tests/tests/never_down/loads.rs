@@ -1,36 +1,43 @@
 //! How many workers load at the same time.
 
+use std::fs;
+
 use forge_tests::{Forge, Setup, Signal, json, until};
 
 use crate::shown::worker;
 
-/// A Forge that is starting many models, each of which takes its time to load.
+/// The file that workers tell of their loads.
+const TOLD: &str = "loads";
+
+/// A Forge that is starting many models, each of which takes its time to load and tells a file of it.
 fn starting(models: usize) -> Forge {
     let setup = Setup::new().server("parallel_loads = 2");
+    let told = setup.directory().join(TOLD);
+    let script = format!("slow-load 100 {}", told.display());
     (0..models)
-        .fold(setup, |setup, number| setup.test_model(&format!("m{number}"), "slow-load 100"))
+        .fold(setup, |setup, number| setup.test_model(&format!("m{number}"), &script))
         .start_loading()
 }
 
-/// How many workers load now, at least.
-fn loading(forge: &Forge) -> usize {
-    // In this order, so that one which becomes ready meanwhile does not count.
-    let alive = forge.workers().len();
-    let scrape = forge.scrape();
-    let in_state = |state| scrape.sum("forge_workers", &[("state", state)]) as usize;
-    alive.saturating_sub(in_state("ready") + in_state("draining"))
+/// How many loads were begun, and how many of them were under way at the same time at most.
+fn loads(forge: &Forge) -> (usize, usize) {
+    let told = fs::read_to_string(forge.directory().join(TOLD)).unwrap();
+    let (mut begun, mut now, mut most) = (0, 0, 0);
+    for line in told.lines() {
+        match line {
+            "begun" => (begun, now) = (begun + 1, now + 1),
+            _ => now -= 1,
+        }
+        most = most.max(now);
+    }
+    (begun, most)
 }
 
 #[test]
 fn no_more_load_at_once_than_they_may_at_the_start() {
     let forge = starting(8);
-    let mut most = 0;
-    until("all models are ready", || {
-        most = most.max(loading(&forge));
-        forge.get("/health/ready").status == 200
-    });
-    assert_eq!(most, 2);
     forge.wait_until_ready();
+    assert_eq!(loads(&forge), (8, 2));
 }
 
 #[test]
@@ -39,14 +46,9 @@ fn no_more_load_at_once_than_they_may_in_swaps() {
     forge.wait_until_ready();
     let mut swaps: Vec<_> =
         (0..6).map(|n| forge.send_swap(&format!("m{n}"), format!("m{n}.model"))).collect();
-    let mut most = 0;
-    until("all swaps are done", || {
-        most = most.max(loading(&forge));
-        swaps.iter().all(forge_tests::Connection::has_answer)
-    });
     assert!(swaps.iter_mut().all(|swap| swap.response().status == 200));
     assert_eq!(forge.predict("m0", &json!({"input": [4]})).output(), json!([4.0]));
-    assert_eq!(most, 2);
+    assert_eq!(loads(&forge), (12, 2));
 }
 
 /// Its clients wait for it, even where it had none yet.
