@@ -59,6 +59,12 @@ impl Reservation {
         self.bytes -= fewer;
     }
 
+    /// Everything it holds, which it then no longer does.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        Self { budget: Arc::clone(&self.budget), bytes: std::mem::take(&mut self.bytes) }
+    }
+
     /// The most bytes that may be reserved together by all.
     pub fn limit(&self) -> usize {
         self.budget.limit

@@ -1,10 +1,10 @@
 //! What every protocol decodes to and encodes from: the router's core knows no other form.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::batching::Group;
+use crate::batching::{Group, Priority};
 use crate::memory_budget::Reservation;
 use crate::tensor::{Structure, TensorMeta};
 
@@ -13,8 +13,19 @@ use crate::tensor::{Structure, TensorMeta};
 pub struct Inputs {
     /// Requests run together only where these are equal.
     pub group: Group,
+    /// How many rows it has; more than fit into a batch are run in parts. 1 where requests are not
+    /// batched.
+    pub rows: u32,
     /// The elements of each tensor, in the order of the model's arguments, little-endian, all rows one after the other.
     pub data: Vec<Vec<u8>>,
+}
+
+/// What a request asks for beside an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Later an answer is not wanted.
+    pub deadline: Instant,
+    pub priority: Priority,
 }
 
 /// What a request gets in the end.
@@ -43,10 +54,31 @@ pub struct Answer {
     pub outputs: Vec<Output>,
     /// How the leaves nest.
     pub structure: Structure,
-    /// The worker's own measure of the batch: copy in, forward, copy out.
-    pub compute: Duration,
+    /// As many as the request had.
+    pub rows: u32,
+    /// Whether the outputs are `[rows, …]`; else they are as the model returned them.
+    pub is_batched: bool,
+    /// The worker's own measure of the batch.
+    pub compute: Compute,
     /// What the outputs take of the memory for requests in flight.
     pub memory: Reservation,
+}
+
+/// How long a worker took for a batch, by its own clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compute {
+    /// Until the model had its inputs: views of the frame, copies to the device.
+    pub input: Duration,
+    /// The model's own time.
+    pub infer: Duration,
+    /// Until the outputs lay in the frame.
+    pub output: Duration,
+}
+
+impl Compute {
+    pub fn total(&self) -> Duration {
+        self.input + self.infer + self.output
+    }
 }
 
 /// One leaf of an answer.
@@ -65,6 +97,9 @@ pub enum RequestError {
     /// The inputs are not what the model takes.
     #[error("{0}")]
     Invalid(String),
+    /// It names a version that does not answer now.
+    #[error("Model '{model}' has no version {version}; there is: {available}")]
+    UnknownVersion { model: String, version: u64, available: String },
     /// One row alone is larger than a frame.
     #[error(
         "one row of these inputs takes {needed} bytes, a frame holds {capacity}: \

@@ -1,7 +1,9 @@
 //! Which rows run together: the policy, free of clocks, tasks and I/O.
 
 mod group;
+mod priority;
 mod queue;
 
 pub use group::Group;
+pub use priority::Priority;
 pub use queue::{Batch, Entry, Queue, Ticket, Timing, rows_that_fit};

@@ -17,17 +17,18 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::Group;
+use super::{Group, Priority};
 use crate::tensor::{TensorMeta, batch_bytes};
 
 /// The place of a request in the queue; later requests have larger ones.
 pub type Ticket = u64;
 
-/// When a request came and when its answer is no longer wanted.
+/// When a request came, when its answer is no longer wanted, and who goes before it.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
     pub arrived: Instant,
     pub deadline: Instant,
+    pub priority: Priority,
 }
 
 /// One request that waits.

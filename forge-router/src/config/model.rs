@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use toml::{Table, Value};
 
+use crate::batching::Priority;
+
 use super::error::Problems;
 use super::inputs::{self, DeclaredInput};
 use super::locate::Place;
@@ -85,6 +87,11 @@ pub struct ModelConfig {
 }
 
 impl ModelConfig {
+    /// The priority of a request that asks for this level; 0 asks for none.
+    pub fn priority(&self, level: u64) -> Priority {
+        u8::try_from(level).ok().and_then(Priority::new).unwrap_or(Priority::DEFAULT)
+    }
+
     /// What each worker is to be where there are `count`; else why there cannot be so many.
     pub fn workers_for(
         &self,

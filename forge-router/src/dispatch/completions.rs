@@ -132,6 +132,8 @@ fn settle(version: &Version, finished: Finished) {
         let answer = scattered.map(|Scattered { outputs, structure }| Answer {
             outputs,
             structure,
+            rows: entry.rows,
+            is_batched: version.config().batching,
             compute,
             memory,
         });

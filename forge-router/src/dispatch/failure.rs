@@ -53,11 +53,11 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::batching::{Group, Timing};
+    use crate::batching::{Group, Priority, Timing};
 
     fn batch(of: usize) -> Batch<usize> {
         let now = Instant::now();
-        let timing = Timing { arrived: now, deadline: now };
+        let timing = Timing { arrived: now, deadline: now, priority: Priority::DEFAULT };
         let entries = (0..of).map(|item| Entry { rows: 1, timing, item }).collect();
         Batch { group: Group::of_tensors([]), rows: of as u32, entries }
     }

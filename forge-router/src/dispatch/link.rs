@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::recovery::Wreck;
 use super::scatter::{self, Scatter, Taken};
 use crate::batching::Batch;
-use crate::request::{Pending, RequestError, answer};
+use crate::request::{Compute, Pending, RequestError, answer};
 
 /// Submits batches to one worker and collects what it completed.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ pub enum Refused {
 #[derive(Debug)]
 pub struct Finished {
     pub batch: Batch<Pending>,
-    pub compute: Duration,
+    pub compute: Compute,
     /// An answer per request in the order of the batch, or what went wrong for all of them.
     pub result: Scatter,
 }
@@ -253,7 +253,8 @@ impl Ring {
         // `next_completion` has checked that this is the oldest batch in flight.
         let Some(mut oldest) = self.in_flight.pop_front() else { return Ok(None) };
         debug_assert_eq!(oldest.id, completion.batch());
-        let compute = Duration::from_nanos(completion.compute_nanos());
+        let infer = Duration::from_nanos(completion.compute_nanos());
+        let compute = Compute { infer, ..Compute::default() };
         let result = match completion.outcome() {
             Outcome::Done { outputs, structure } => {
                 let taken = Taken { completion: &completion, outputs, structure, batching };

@@ -68,11 +68,11 @@ mod tests {
 
     use super::Suspicion::{OnNobody, OnRequest};
     use super::*;
-    use crate::batching::{Group, Timing};
+    use crate::batching::{Group, Priority, Timing};
 
     fn batch(items: &[u32]) -> Batch<u32> {
         let now = Instant::now();
-        let timing = Timing { arrived: now, deadline: now };
+        let timing = Timing { arrived: now, deadline: now, priority: Priority::DEFAULT };
         let entries: Vec<_> =
             items.iter().map(|item| Entry { rows: 1, timing, item: *item }).collect();
         Batch { group: Group::of_tensors([]), rows: entries.len() as u32, entries }

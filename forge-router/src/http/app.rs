@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
+use super::body::Bounds;
 use super::cors::Cors;
 use super::request_id::RequestIds;
 use crate::config::Admin;
@@ -125,6 +126,16 @@ impl App {
     /// Whether it was asked to end, held or not.
     pub fn is_asked_to_end(&self) -> bool {
         self.phase.load(Ordering::SeqCst) >= Phase::Draining as u8
+    }
+
+    /// Of the body of a prediction.
+    pub(super) fn body_bounds(&self) -> Bounds {
+        Bounds {
+            max_bytes: self.settings.max_body_bytes,
+            says_so: "server.max_body_bytes",
+            timeout: self.settings.body_timeout,
+            budget: self.budget.limit(),
+        }
     }
 
     /// Waits until no prediction is under way; new ones come until they are refused.

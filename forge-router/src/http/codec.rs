@@ -1,19 +1,18 @@
 //! Between `/v1`'s JSON and the core's requests and answers; large ones beside the event loop.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::header::HeaderValue;
 
 use super::error::HttpError;
+use super::prediction::{Asked, Decoded, Encoded, Served};
 use super::reply::{self, Reply};
 use super::request_id::as_text;
 use crate::json::{self, DecodeError, Form};
 use crate::memory_budget::Reservation;
-use crate::model::{GivenInput, Interface, Model, NamedInput, RowTensor, Version};
-use crate::request::{Answer, Inputs, Output, RequestError};
+use crate::model::{GivenInput, Interface, NamedInput, RowTensor, Version};
+use crate::request::{Answer, Output, RequestError};
 use crate::tensor::{ArgumentKind, Dtype, TensorMeta};
 
 /// Bodies and outputs larger than this take longer than the other requests should wait.
@@ -22,28 +21,12 @@ const LARGE: usize = 256 * 1024;
 /// What is in every body that makes large tensors of little text.
 const FILLED: &[u8] = b"\"shape\"";
 
-/// A body that was understood and accepted.
-pub struct Decoded {
-    pub inputs: Inputs,
-    pub form: Form,
-    /// Of the tensors alone; the body's is given back.
-    pub memory: Reservation,
-}
-
-/// What an answer needs beside its outputs.
-pub struct Head {
-    pub model: Arc<Model>,
-    pub id: HeaderValue,
-    pub began: Instant,
-    pub form: Form,
-}
-
-/// The body as the model's inputs. `memory` holds the body's bytes and comes to hold the tensors'.
+/// The body as the model's inputs, and how they were given. `memory` holds the body's bytes and comes to hold the tensors'.
 pub async fn decode(
     version: &Arc<Version>,
     body: Bytes,
     memory: Reservation,
-) -> Result<Decoded, HttpError> {
+) -> Result<(Decoded, Form), HttpError> {
     if body.len() <= LARGE && memchr::memmem::find(&body, FILLED).is_none() {
         return decode_now(version, body, memory);
     }
@@ -51,22 +34,26 @@ pub async fn decode(
     aside(move || decode_now(&version, body, memory)).await?
 }
 
-/// The answer as a body of JSON, and its length.
-pub async fn encode(answer: Answer, head: Head) -> Result<(Reply, usize), HttpError> {
+/// The answer as a body of JSON.
+pub async fn encode(
+    answer: Answer,
+    served: Served,
+    form: Form,
+) -> Result<Encoded<Reply>, HttpError> {
     let is_large = answer.memory.bytes() > LARGE;
     let counted = match is_large {
-        true => aside(move || encode_now(answer, &head)).await??,
-        false => encode_now(answer, &head)?,
+        true => aside(move || encode_now(answer, &served, form)).await??,
+        false => encode_now(answer, &served, form)?,
     };
-    let length = counted.body.len();
-    Ok((reply::json(StatusCode::OK, Bytes::from_owner(counted)), length))
+    let bytes = counted.body.len();
+    Ok(Encoded { reply: reply::json(StatusCode::OK, Bytes::from_owner(counted)), bytes })
 }
 
 fn decode_now(
     version: &Version,
     body: Bytes,
     mut memory: Reservation,
-) -> Result<Decoded, HttpError> {
+) -> Result<(Decoded, Form), HttpError> {
     let interface = version.interface();
     let frame = version.settings().request_payload;
     let options = json::DecodeOptions {
@@ -85,14 +72,14 @@ fn decode_now(
         error => HttpError::Decode(error),
     })?;
     let named = |(name, input)| NamedInput { name, given: given(input) };
-    let inputs = interface.accept(decoded.inputs.into_iter().map(named).collect())?;
+    let inputs = interface.accept(decoded.inputs.into_iter().map(named).collect(), 1)?;
     drop(body);
     // The body and the decoder's reserve were held until here, so this only gives back.
     let held = memory.bytes();
     let arguments = inputs.group.arguments.as_ref().map_or(0, |arguments| arguments.len());
     let kept = inputs.data.iter().map(Vec::len).sum::<usize>() + arguments;
     memory.shrink(held.saturating_sub(kept));
-    Ok(Decoded { inputs, form: decoded.form, memory })
+    Ok((Decoded { inputs, memory, asked: Asked::default() }, decoded.form))
 }
 
 fn given(input: json::DecodedInput) -> GivenInput {
@@ -109,7 +96,7 @@ fn given(input: json::DecodedInput) -> GivenInput {
     }
 }
 
-fn encode_now(answer: Answer, head: &Head) -> Result<Counted, HttpError> {
+fn encode_now(answer: Answer, served: &Served, form: Form) -> Result<Counted, HttpError> {
     let Answer { outputs, structure, mut memory, .. } = answer;
     let text = |output: &Output| json::expected_text(output.row.dtype, output.data.len());
     if !memory.grow(outputs.iter().map(text).sum::<usize>()) {
@@ -117,10 +104,10 @@ fn encode_now(answer: Answer, head: &Head) -> Result<Counted, HttpError> {
     }
     let mut body = Vec::new();
     let json_head = json::ResponseHead {
-        model: head.model.name.as_str(),
-        request_id: as_text(&head.id),
-        latency: head.began.elapsed(),
-        form: head.form,
+        model: served.model.name.as_str(),
+        request_id: as_text(&served.request_id),
+        latency: served.began.elapsed(),
+        form,
     };
     json::write_response(&mut body, json_head, &structure, &mut |body, leaf| {
         if let Some(output) = outputs.get(leaf) {

@@ -22,6 +22,7 @@ mod listener;
 mod models;
 mod openapi;
 mod predict;
+mod prediction;
 mod reload;
 mod reply;
 mod request_id;

@@ -10,7 +10,7 @@ use hyper::{Response, StatusCode};
 
 use super::error::HttpError;
 use super::request_id::X_REQUEST_ID;
-use super::status::{challenge, retry_after, status};
+use super::status::{Dialect, challenge, retry_after, status};
 use crate::json;
 
 /// What every handler gives back.
@@ -36,10 +36,13 @@ pub fn empty(status: StatusCode) -> Reply {
     reply
 }
 
-/// `{"detail": …}` with the error's status.
-pub fn error(error: &HttpError) -> Reply {
-    let status = status(error);
-    let mut body = b"{\"detail\":".to_vec();
+/// `{"detail": …}` or `{"error": …}` with the error's status.
+pub fn error(error: &HttpError, dialect: Dialect) -> Reply {
+    let status = status(error, dialect);
+    let mut body = match dialect {
+        Dialect::Original => b"{\"detail\":".to_vec(),
+        Dialect::Inference => b"{\"error\":".to_vec(),
+    };
     json::write_string(&mut body, &error.to_string());
     body.push(b'}');
     let mut reply = with_retry(json(status, body));

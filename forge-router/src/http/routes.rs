@@ -15,6 +15,7 @@ use super::docs_page::{self, Asset};
 use super::error::HttpError;
 use super::reply::{self, Reply};
 use super::request_id::as_text;
+use super::status::Dialect;
 use super::{body, health, models, openapi, predict, reload, status};
 use crate::logging::Failure;
 use crate::metrics;
@@ -126,7 +127,7 @@ pub(super) async fn refuse(
     model: &str,
     id: &HeaderValue,
 ) -> Reply {
-    let reply = reply::error(error);
+    let reply = reply::error(error, Dialect::of(parts.uri.path()));
     let cause = error.to_string();
     let status = reply.status().as_u16();
     let failure = Failure { request_id: as_text(id), model, status, cause: &cause };

@@ -21,13 +21,35 @@ pub const ELSEWHERE: StatusCode = StatusCode::TEMPORARY_REDIRECT;
 /// The answer to who holds what is asked for.
 pub const UNCHANGED: StatusCode = StatusCode::NOT_MODIFIED;
 
+/// How the clients of a path expect to be told of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// The original's: `{"detail": …}`, 422 for what cannot be understood.
+    Original,
+    /// Triton's and KServe's: `{"error": …}`, 400 for what cannot be understood.
+    Inference,
+}
+
+impl Dialect {
+    pub fn of(path: &str) -> Self {
+        if path == "/v2" || path.starts_with("/v2/") { Self::Inference } else { Self::Original }
+    }
+}
+
 /// What a probe reads.
 pub fn readiness(is_ready: bool) -> StatusCode {
     if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
 /// The status of an error.
-pub fn status(error: &HttpError) -> StatusCode {
+pub fn status(error: &HttpError, dialect: Dialect) -> StatusCode {
+    match (status_of_original(error), dialect) {
+        (StatusCode::UNPROCESSABLE_ENTITY, Dialect::Inference) => StatusCode::BAD_REQUEST,
+        (status, _) => status,
+    }
+}
+
+fn status_of_original(error: &HttpError) -> StatusCode {
     match error {
         HttpError::UnknownModel { .. } | HttpError::NoRoute { .. } => StatusCode::NOT_FOUND,
         HttpError::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
@@ -45,6 +67,7 @@ pub fn status(error: &HttpError) -> StatusCode {
 fn status_of_request(error: &RequestError) -> StatusCode {
     match error {
         RequestError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        RequestError::UnknownVersion { .. } => StatusCode::NOT_FOUND,
         RequestError::RowTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         RequestError::NotReady { .. }
         | RequestError::QueueFull { .. }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::version::{Enqueued, Version};
 use crate::batching::{Group, Ticket, Timing};
 use crate::memory_budget::Reservation;
-use crate::request::{Inputs, Reply};
+use crate::request::{Inputs, Reply, Terms};
 
 /// A place in a version's queue, held while the request is decoded.
 #[derive(Debug)]
@@ -27,12 +27,12 @@ impl Admitted {
         &self.version
     }
 
-    /// Queues the request and waits for its answer, until `deadline` at the latest. Dropping the
+    /// Queues the request and waits for its answer, until the deadline at the latest. Dropping the
     /// future takes the request back where it still waits.
     pub async fn run(
         mut self,
         inputs: Inputs,
-        deadline: Instant,
+        terms: Terms,
         memory: Reservation,
     ) -> Result<Reply, Expired> {
         if let Some(error) = self.version.row_too_large(&inputs.group.row) {
@@ -42,7 +42,8 @@ impl Admitted {
             return Ok(Err(error));
         }
         let version = Arc::clone(&self.version);
-        let timing = Timing { arrived: Instant::now(), deadline };
+        let Terms { deadline, priority } = terms;
+        let timing = Timing { arrived: Instant::now(), deadline, priority };
         let Enqueued { key, ticket, answer } = version.enqueue(inputs, timing, memory);
         self.holds_place = false;
         let mut waiting = Waiting { version: &version, key, ticket, is_answered: false };

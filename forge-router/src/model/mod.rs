@@ -6,6 +6,7 @@ mod poison;
 mod registry;
 mod role;
 mod route;
+mod statistics;
 mod traffic;
 mod version;
 
@@ -14,5 +15,6 @@ pub use interface::{GivenInput, Input, Interface, InterfaceError, NamedInput, Ro
 pub use registry::{Model, ModelState, ModelStatus, Registry};
 pub use role::{Role, Share, ShareError};
 pub use route::{Canary, Named, Route, Wish};
+pub use statistics::{BatchStatistics, Spent, Statistics};
 pub use traffic::BatchKind;
 pub use version::{Example, NotAdmitted, Version, VersionId, VersionSettings};

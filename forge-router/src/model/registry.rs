@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::{Admitted, NotAdmitted, Role, Route, Version, Wish};
+use super::{Admitted, Named, NotAdmitted, Role, Route, Version, Wish};
 use crate::config::{ModelConfig, ModelName};
 use crate::metrics::{Metrics, ModelMetrics};
 use crate::request::RequestError;
@@ -104,7 +104,7 @@ impl Model {
         loop {
             let route = self.route.load_full();
             let Some((version, role)) = route.pick(wish) else {
-                return Err(self.not_ready(self.status().state.name()));
+                return Err(self.not_there(&route, wish));
             };
             match version.admit() {
                 Ok(admitted) => return Ok((admitted, role)),
@@ -129,6 +129,18 @@ impl Model {
     /// For the supervisor alone.
     pub fn set_status(&self, status: ModelStatus) {
         self.status.store(Arc::new(status));
+    }
+
+    fn not_there(&self, route: &Route, wish: Wish<'_>) -> RequestError {
+        match wish.named {
+            Some(Named::Version(id)) if route.stable.is_some() => {
+                let available: Vec<String> =
+                    route.versions().map(|version| version.id().to_string()).collect();
+                let (model, available) = (self.name.to_string(), available.join(", "));
+                RequestError::UnknownVersion { model, version: id.0, available }
+            }
+            _ => self.not_ready(self.status().state.name()),
+        }
     }
 
     fn not_ready(&self, state: &str) -> RequestError {

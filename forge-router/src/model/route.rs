@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Role, Share, Version};
+use super::{Role, Share, Version, VersionId};
 
 /// What a request says about the version it wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,11 +15,13 @@ pub struct Wish<'a> {
     pub sticky: Option<&'a [u8]>,
 }
 
-/// A role that a request can name.
+/// What a request can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Named {
     Stable,
     Canary,
+    /// This version or none.
+    Version(VersionId),
 }
 
 /// The versions that answer now.
@@ -45,6 +47,7 @@ impl Canary {
 
     fn takes(&self, wish: Wish<'_>) -> bool {
         match (wish.named, wish.sticky) {
+            (Some(Named::Version(id)), _) => id == self.version.id(),
             (Some(named), _) => named == Named::Canary,
             (None, Some(client)) => position(client) < self.share.fraction(),
             (None, None) => {
@@ -55,13 +58,24 @@ impl Canary {
 }
 
 impl Route {
-    /// The version for a request; `None` while there is none.
+    /// The versions that answer, the stable one first.
+    pub fn versions(&self) -> impl Iterator<Item = &Arc<Version>> {
+        self.stable.iter().chain(self.canary.iter().map(|canary| &canary.version))
+    }
+
+    /// The version for a request; `None` while there is none, or not the one that it names.
     pub fn pick(&self, wish: Wish<'_>) -> Option<(&Arc<Version>, Role)> {
         match &self.canary {
             Some(canary) if canary.takes(wish) => {
                 Some((&canary.version, Role::Canary(canary.share)))
             }
-            _ => self.stable.as_ref().map(|version| (version, Role::Stable)),
+            _ => {
+                let stable = self.stable.as_ref().map(|version| (version, Role::Stable))?;
+                match wish.named {
+                    Some(Named::Version(id)) if id != stable.0.id() => None,
+                    _ => Some(stable),
+                }
+            }
         }
     }
 }

@@ -24,6 +24,7 @@ use tokio::sync::{Notify, oneshot};
 pub use self::facts::{Example, VersionId, VersionSettings};
 use self::state::{Slot, State};
 use super::poison::Blamed;
+use super::statistics::Statistics;
 use super::traffic::BatchKind;
 use super::{Admitted, Interface};
 use crate::admission::{Admission, Refusal};
@@ -59,6 +60,7 @@ pub struct Version {
     /// Rung when a request may have started a window.
     window: Notify,
     metrics: ModelMetrics,
+    statistics: Mutex<Statistics>,
     blamed: Blamed,
     /// Why its workers are not started again for now.
     trouble: ArcSwapOption<String>,
@@ -84,6 +86,7 @@ impl Version {
             state: Mutex::new(State::new(queue)),
             window: Notify::new(),
             metrics,
+            statistics: Mutex::default(),
             blamed,
             trouble: ArcSwapOption::empty(),
             example: OnceLock::new(),
@@ -192,6 +195,11 @@ impl Version {
     /// The batches it has run most.
     pub fn traffic(&self, at_most: usize) -> Vec<BatchKind> {
         self.state().traffic.most(at_most)
+    }
+
+    /// What it has done so far.
+    pub fn statistics(&self) -> Statistics {
+        self.statistics.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Hands over a worker that has been warmed: batches are cut for it from now on.
@@ -323,7 +331,7 @@ impl Version {
             }
         };
         let entry = Entry {
-            rows: 1,
+            rows: inputs.rows,
             timing,
             item: Pending { inputs, reply, memory, has_died_alone: false },
         };

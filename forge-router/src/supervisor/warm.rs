@@ -5,7 +5,7 @@ use std::time::Instant;
 use half::{bf16, f16};
 use tokio::sync::oneshot;
 
-use crate::batching::{Batch, Entry, Group, Timing};
+use crate::batching::{Batch, Entry, Group, Priority, Timing};
 use crate::dispatch::{Refused, WorkerLink};
 use crate::memory_budget::MemoryBudget;
 use crate::model::BatchKind;
@@ -45,7 +45,7 @@ async fn run(
     let unbounded = MemoryBudget::new(usize::MAX);
     let (reply, answer) = oneshot::channel();
     let now = Instant::now();
-    let timing = Timing { arrived: now, deadline: now };
+    let timing = Timing { arrived: now, deadline: now, priority: Priority::DEFAULT };
     let memory = unbounded.reservation();
     let pending =
         Pending { inputs: filled(number, row, rows), reply, memory, has_died_alone: false };
@@ -68,7 +68,7 @@ fn filled(number: u8, row: &[TensorMeta], rows: u32) -> Inputs {
         let elements = meta.shape.elements().unwrap_or(0).saturating_mul(u64::from(rows));
         element(meta.dtype, number).repeat(usize::try_from(elements).unwrap_or(0))
     };
-    Inputs { group: Group::of_tensors(row), data: row.iter().map(data).collect() }
+    Inputs { group: Group::of_tensors(row), rows, data: row.iter().map(data).collect() }
 }
 
 /// A small number as an element.

@@ -39,7 +39,11 @@ impl Story {
         rows: u32,
         name: &'static str,
     ) -> Ticket {
-        let timing = Timing { arrived: self.at(ms), deadline: self.at(deadline_ms) };
+        let timing = Timing {
+            arrived: self.at(ms),
+            deadline: self.at(deadline_ms),
+            priority: Priority::DEFAULT,
+        };
         self.queue.push(&key(dims), self.rows_limit, Entry { rows, timing, item: name })
     }
 

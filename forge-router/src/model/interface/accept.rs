@@ -22,7 +22,7 @@ pub enum GivenInput {
     Value(Value),
 }
 
-/// What one row of a tensor is, and its elements.
+/// What one row of a tensor is, and the elements of all its rows.
 #[derive(Debug)]
 pub struct RowTensor {
     pub row: TensorMeta,
@@ -31,8 +31,9 @@ pub struct RowTensor {
 
 impl Interface {
     /// Puts a request's inputs into the order of the arguments and checks them against what is
-    /// declared.
-    pub fn accept(&self, mut given: Vec<NamedInput>) -> Result<Inputs, RequestError> {
+    /// declared. Each tensor holds `rows` rows, which their caller has checked; 1 where requests are
+    /// not batched.
+    pub fn accept(&self, mut given: Vec<NamedInput>, rows: u32) -> Result<Inputs, RequestError> {
         if let ([only], Some(sole)) = (given.as_mut_slice(), self.sole_input()) {
             only.name.get_or_insert_with(|| sole.name().to_owned());
         }
@@ -55,7 +56,7 @@ impl Interface {
                 Some(encoded.map_err(|error| RequestError::Invalid(error.to_string()))?.into())
             }
         };
-        Ok(Inputs { group: Group { row: taken.row.into(), arguments }, data: taken.data })
+        Ok(Inputs { group: Group { row: taken.row.into(), arguments }, rows, data: taken.data })
     }
 
     /// What one row of each input's tensor is in a request of this group; `None` for inputs that are

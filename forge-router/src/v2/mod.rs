@@ -1,0 +1,43 @@
+//! The Open Inference Protocol (V2) as Triton speaks it, without its transports: what a request and an
+//! answer are, and how they become the core's.
+//!
+//! ```text
+//! http/v2: JSON + binary ─┐                                            ┌─► JSON + binary
+//! grpc: protobuf ─────────┴─► InferRequest ─► accept ─► … ─► select ───┴─► protobuf
+//! ```
+//!
+//! Sources: open-inference-protocol's `inference_rest.md` and `open_inference_grpc.proto`, Triton's
+//! `extension_*.md`. Where they differ, real clients follow Triton.
+//!
+//! Everything in an [`InferRequest`] was written by a client: lengths, shapes and counts are checked
+//! here, before anything is computed with them.
+
+mod accept;
+mod datatype;
+mod metadata;
+mod request;
+mod select;
+mod texts;
+
+pub use accept::{MOST_ROWS, accept, asked};
+pub use datatype::Datatype;
+pub use metadata::{ModelMetadata, TensorMetadata, metadata};
+pub use request::{InferInput, InferRequest, Parameters, RequestedOutput};
+pub use select::{Selected, select};
+pub use texts::{read_texts, write_texts};
+
+/// What `GET /v2` and `ServerMetadata` name the server.
+pub const SERVER_NAME: &str = "forge";
+
+/// Those of Triton's extensions that work here.
+pub const EXTENSIONS: [&str; 6] = [
+    "binary_tensor_data",
+    "model_configuration",
+    "model_repository",
+    "parameters",
+    "schedule_policy",
+    "statistics",
+];
+
+/// What models are, in the words of Triton's configuration.
+pub const PLATFORM: &str = "pytorch_libtorch";
