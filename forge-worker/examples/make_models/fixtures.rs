@@ -1,7 +1,7 @@
 //! The sources of the fixtures of `tests/`.
 
 /// Name and source of each fixture: what a model may do, well or badly.
-pub(crate) const FIXTURES: [(&str, &str); 31] = [
+pub(crate) const FIXTURES: [(&str, &str); 32] = [
     (
         "double",
         "
@@ -235,6 +235,14 @@ def forward(self, x: Tensor) -> Tensor:
         "
 def forward(self, x: Tensor) -> Tuple[Tensor, float]:
     return x, float(x.mean())
+",
+    ),
+    // One number of an image: all cost is in bringing the image.
+    (
+        "pixel-mean",
+        "
+def forward(self, image: Tensor) -> Tensor:
+    return image.mean([1, 2, 3])
 ",
     ),
     // As long as there are rows.
