@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::batching::{Group, Priority};
@@ -16,8 +17,9 @@ pub struct Inputs {
     /// How many rows it has; more than fit into a batch are run in parts. 1 where requests are not
     /// batched.
     pub rows: u32,
-    /// The elements of each tensor, in the order of the model's arguments, little-endian, all rows one after the other.
-    pub data: Vec<Vec<u8>>,
+    /// The elements of each tensor, in the order of the model's arguments, little-endian, all rows one
+    /// after the other. They may be slices of the body that they came in.
+    pub data: Vec<Bytes>,
 }
 
 /// What a request asks for beside an answer.

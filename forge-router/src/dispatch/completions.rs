@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use forge_ipc::PeerViolation;
 use tokio::io::unix::AsyncFd;
 
@@ -127,7 +128,7 @@ fn settle(version: &Version, finished: Finished) {
     }
     for (entry, scattered) in batch.entries.into_iter().zip(scattered) {
         let Pending { inputs, reply, mut memory, .. } = entry.item;
-        memory.shrink(inputs.data.iter().map(Vec::len).sum());
+        memory.shrink(inputs.data.iter().map(Bytes::len).sum());
         drop(inputs);
         let answer = scattered.map(|Scattered { outputs, structure }| Answer {
             outputs,
