@@ -21,6 +21,7 @@
 
 mod bell;
 mod bytes;
+mod compute;
 mod control;
 mod cursor;
 mod descriptor;
@@ -52,6 +53,7 @@ mod violation;
 #[allow(unsafe_code)]
 mod worker_end;
 
+pub use compute::ComputeNanos;
 pub use control::{ControlError, ControlSocket, MAX_MESSAGE, Received};
 pub use descriptor::DescriptorError;
 pub use dtype::Dtype;
