@@ -27,6 +27,8 @@ mod cursor;
 mod descriptor;
 mod doorbell;
 mod dtype;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod geometry;
 #[allow(unsafe_code)]
 mod heap;

@@ -19,6 +19,8 @@ mod config;
 mod ctl;
 mod dispatch;
 mod flat;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod http;
 pub mod json;
 mod logging;
