@@ -108,7 +108,7 @@ async fn sleep(
 }
 
 fn settle(version: &Version, finished: Finished) {
-    let Finished { batch, compute, result } = finished;
+    let Finished { batch, is_made_up, begun, compute, result } = finished;
     let scattered = match result {
         Ok(scattered) => scattered,
         Err((kind, message)) => {
@@ -118,6 +118,9 @@ fn settle(version: &Version, finished: Finished) {
             };
         }
     };
+    if !is_made_up {
+        version.count_batch(batch.rows, compute);
+    }
     if let Some(Ok(first)) = scattered.first() {
         version.answered(|| Example {
             inputs: batch.group.clone(),
@@ -134,6 +137,7 @@ fn settle(version: &Version, finished: Finished) {
             structure,
             rows: entry.rows,
             is_batched: version.config().batching,
+            waited: begun.saturating_duration_since(entry.timing.arrived),
             compute,
             memory,
         });
