@@ -9,8 +9,8 @@ use crate::descriptor::Header;
 use crate::layout::{Frames, RequestWords, ResponseWords};
 use crate::region::{Region, WritableRegion, heap};
 use crate::{
-    BatchId, ComputeNanos, Dtype, FailureKind, Geometry, MAX_TEXT, Outcome, OutputSink, PeerViolation, RouterEnd,
-    Shape, Structure, TensorMeta, WorkerEnd, cursor,
+    BatchId, ComputeNanos, Dtype, FailureKind, Geometry, MAX_TEXT, Outcome, OutputSink,
+    PeerViolation, RouterEnd, Shape, Structure, TensorMeta, WorkerEnd, cursor,
 };
 
 const FIRST: u32 = u32::MAX - 2;

@@ -7,8 +7,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
 
 use forge_ipc::{
-    BatchId, ComputeNanos, ControlSocket, Dtype, Geometry, Outcome, OutputSink, PeerFds, RegionError, RouterEnd,
-    Shape, TensorMeta, ToWorker, WorkerEnd,
+    BatchId, ComputeNanos, ControlSocket, Dtype, Geometry, Outcome, OutputSink, PeerFds,
+    RegionError, RouterEnd, Shape, TensorMeta, ToWorker, WorkerEnd,
 };
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 

@@ -38,6 +38,7 @@ fn server(config: &ServerConfig) -> Table {
         ("max_inflight_bytes", Some(whole(config.max_inflight_bytes.get() as u64))),
         ("cors_origins", Some(list(config.cors_origins.iter().map(|it| text(it))))),
         ("access_log", Some(config.access_log.into())),
+        ("triton_metrics", Some(config.triton_metrics.into())),
         ("header_timeout_s", Some(seconds(config.header_timeout))),
         ("body_timeout_s", Some(seconds(config.body_timeout))),
         ("shutdown_grace_s", Some(seconds(config.shutdown_grace))),

@@ -109,7 +109,7 @@ async fn sleep(
 }
 
 fn settle(version: &Version, finished: Finished) {
-    let Finished { batch, compute, result } = finished;
+    let Finished { batch, is_made_up, begun, compute, result } = finished;
     let scattered = match result {
         Ok(scattered) => scattered,
         Err((kind, message)) => {
@@ -119,6 +119,9 @@ fn settle(version: &Version, finished: Finished) {
             };
         }
     };
+    if !is_made_up {
+        version.count_batch(batch.rows, compute);
+    }
     if let Some(Ok(first)) = scattered.first() {
         version.answered(|| Example {
             inputs: batch.group.clone(),
@@ -135,6 +138,7 @@ fn settle(version: &Version, finished: Finished) {
             structure,
             rows: entry.rows,
             is_batched: version.config().batching,
+            waited: begun.saturating_duration_since(entry.timing.arrived),
             compute,
             memory,
         });

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::body::Bounds;
 use super::cors::Cors;
+use super::openapi::OpenApi;
+use super::rendered::Rendered;
 use super::request_id::RequestIds;
 use crate::config::Admin;
 use crate::logging::FailureLog;
@@ -29,6 +31,8 @@ pub struct HttpSettings {
     pub admin: Admin,
     pub address: SocketAddr,
     pub access_log: bool,
+    /// Whether `/metrics` also has Triton's names.
+    pub triton_metrics: bool,
 }
 
 /// The composition root hands one of these to the front.
@@ -43,6 +47,8 @@ pub struct App {
     pub(super) request_ids: RequestIds,
     pub(super) failures: FailureLog,
     pub(super) predictions: UnderWay,
+    pub(super) scrapes: Rendered,
+    pub(super) openapi: OpenApi,
     phase: AtomicU8,
     is_held: AtomicBool,
 }
@@ -89,6 +95,8 @@ impl App {
             request_ids: RequestIds::new(Instant::now()),
             failures: FailureLog::new(),
             predictions: UnderWay::default(),
+            scrapes: Rendered::default(),
+            openapi: OpenApi::default(),
             phase: AtomicU8::new(Phase::Loading as u8),
             is_held: AtomicBool::new(false),
         })

@@ -7,7 +7,7 @@ use std::time::Instant;
 use hyper::body::Incoming;
 use hyper::header::{EXPECT, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request};
 use tracing::info;
 
 use super::app::App;
@@ -16,9 +16,8 @@ use super::error::HttpError;
 use super::reply::{self, Reply};
 use super::request_id::as_text;
 use super::status::Dialect;
-use super::{body, health, models, openapi, predict, reload, status};
+use super::{body, health, metrics, models, openapi, predict, reload, status};
 use crate::logging::Failure;
-use crate::metrics;
 
 /// Where a path leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,15 +99,17 @@ async fn dispatch(
             Ok(reply) => reply,
             Err(error) => refuse(app, parts, &mut body, &error, name, id).await,
         },
-        Some(Route::Metrics) => {
-            app.metrics.set_inflight_bytes(app.budget.used());
-            let content_type = HeaderValue::from_static(metrics::CONTENT_TYPE);
-            reply::with_type(StatusCode::OK, content_type, app.metrics.render())
-        }
+        Some(Route::Metrics) => match metrics::show(app).await {
+            Ok(reply) => reply,
+            Err(error) => refuse(app, parts, &mut body, &error, "", id).await,
+        },
         Some(Route::Health) => health::health(app),
         Some(Route::Live) => health::live(),
         Some(Route::Ready) => health::ready(app),
-        Some(Route::OpenApi) => openapi::show(app),
+        Some(Route::OpenApi) => match openapi::show(app).await {
+            Ok(reply) => reply,
+            Err(error) => refuse(app, parts, &mut body, &error, "", id).await,
+        },
         Some(Route::DocsPage) => docs_page::page(),
         Some(Route::ToDocsPage) => docs_page::redirect(),
         Some(Route::DocsAsset(asset)) => match docs_page::asset(asset, &parts.headers).await {

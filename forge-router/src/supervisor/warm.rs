@@ -51,7 +51,7 @@ async fn run(
         Pending { inputs: filled(number, row, rows), reply, memory, has_died_alone: false };
     let entry = Entry { rows, timing, item: pending };
     let batch = Batch { group: Group::of_tensors(row), rows, entries: vec![entry] };
-    match link.submit(batch, now) {
+    match link.submit_made_up(batch, now) {
         Ok(()) => {}
         Err(Refused::Gone(_)) => return Err(lost()),
         Err(Refused::Unfit(_, error)) => return Err(error),

@@ -143,7 +143,10 @@ impl Model {
             let count = given.len();
             forge_model_run(self.0.as_ptr(), given.as_ptr(), count, &raw mut outputs, error)
         })?;
-        NonNull::new(outputs).map(Outputs).map(Returned).ok_or_else(|| Failure::call("the shim returned nothing"))
+        NonNull::new(outputs)
+            .map(Outputs)
+            .map(Returned)
+            .ok_or_else(|| Failure::call("the shim returned nothing"))
     }
 
     /// Remembers every buffer as it is now, or forgets what it remembered.

@@ -42,6 +42,7 @@ mod shipped_configs;
 mod shutdown;
 mod slow_clients;
 mod systemd;
+mod triton_metrics;
 mod who_may_reload;
 mod without_batching;
 mod worker_processes;

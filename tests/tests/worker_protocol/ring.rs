@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use forge_ipc::{BatchId, ComputeNanos, Dtype, Outcome, PeerViolation, RouterEnd, Shape, TensorMeta};
+use forge_ipc::{
+    BatchId, ComputeNanos, Dtype, Outcome, PeerViolation, RouterEnd, Shape, TensorMeta,
+};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use crate::harness::PATIENCE;

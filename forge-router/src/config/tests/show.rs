@@ -9,6 +9,7 @@ const EVERY_KEY: &str = r#"
     max_inflight_bytes = 2000
     cors_origins = ["https://example.org"]
     access_log = true
+    triton_metrics = true
     admin = "token"
     admin_token_file = "token"
     socket = "forge.sock"
