@@ -213,6 +213,23 @@ def forward(self, ids: Tensor, values: Tensor) -> Tuple[Tensor, Tensor]:
     return ids * 2, values.sum(1)
 ",
     ),
+    // Everything an answer may hold at once: a dict, a list, a string for each row and one for all. The
+    // inputs' lengths differ and vary, and two arguments are no tensors.
+    (
+        "measures",
+        "
+def forward(self, ids: Tensor, values: Tensor, unit: str = 'm',
+            scale: float = 1.0) -> Tuple[Dict[str, Tensor], List[Tensor], List[str], str]:
+    sums = values.sum(1)
+    signs: List[str] = []
+    for i in range(values.size(0)):
+        if float(sums[i]) < 0.0:
+            signs.append('negative')
+        else:
+            signs.append('positive')
+    return {'twice': ids * 2, 'sums': sums}, [values + 1, values * scale], signs, unit
+",
+    ),
     // The rows of a batch depend on each other.
     (
         "center",
