@@ -16,7 +16,7 @@ use crate::request::{Answer, Output, RequestError};
 use crate::tensor::{ArgumentKind, Dtype, TensorMeta};
 
 /// Bodies and outputs larger than this take longer than the other requests should wait.
-const LARGE: usize = 256 * 1024;
+pub(super) const LARGE: usize = 256 * 1024;
 
 /// What is in every body that makes large tensors of little text.
 const FILLED: &[u8] = b"\"shape\"";
@@ -122,7 +122,7 @@ fn encode_now(answer: Answer, served: &Served, form: Form) -> Result<Counted, Ht
 }
 
 /// Runs `work` beside the event loop.
-async fn aside<T: Send + 'static>(
+pub(super) async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, HttpError> {
     let done = tokio::task::spawn_blocking(work).await;
@@ -130,10 +130,10 @@ async fn aside<T: Send + 'static>(
 }
 
 /// A body that stays counted until its client has read it.
-struct Counted {
-    body: Vec<u8>,
+pub(super) struct Counted {
+    pub(super) body: Vec<u8>,
     #[expect(dead_code, reason = "held for its drop")]
-    memory: Reservation,
+    pub(super) memory: Reservation,
 }
 
 impl AsRef<[u8]> for Counted {
@@ -164,7 +164,8 @@ impl json::Declared for Declared<'_> {
     }
 }
 
-struct Budget<'a>(&'a mut Reservation);
+/// Decoded tensors are reserved beside the body.
+pub(super) struct Budget<'a>(pub(super) &'a mut Reservation);
 
 impl json::Budget for Budget<'_> {
     fn reserve(&mut self, bytes: usize) -> bool {

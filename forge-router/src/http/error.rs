@@ -5,6 +5,7 @@ use std::time::Duration;
 use hyper::Method;
 
 use super::admin::AdminError;
+use super::encoding::UNDERSTOOD;
 use crate::json::DecodeError;
 use crate::operator::OperationError;
 use crate::request::RequestError;
@@ -34,6 +35,11 @@ pub enum HttpError {
     Admin(#[from] AdminError),
     #[error(transparent)]
     Operation(#[from] OperationError),
+    #[error("the body has the encoding '{0}', understood are {UNDERSTOOD}")]
+    UnknownEncoding(String),
+    /// A part of the Open Inference Protocol that there is not.
+    #[error("{0}")]
+    NotSupported(&'static str),
     /// A bug of Forge's.
     #[error("internal error: {0}")]
     Internal(String),

@@ -52,7 +52,8 @@ fn told(status: StatusCode, body: Vec<u8>) -> Reply {
     reply::with_retry(reply::fresh(reply::json(status, body)))
 }
 
-fn verdict(app: &App) -> (StatusCode, &'static str) {
+/// Whether the server may be sent traffic, and why in a word.
+pub fn verdict(app: &App) -> (StatusCode, &'static str) {
     let is_degraded = |required_only: bool| {
         app.registry.models().iter().any(|model| {
             (model.config().required || !required_only)

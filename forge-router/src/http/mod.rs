@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! listener ─► connection ─► routes ─► predict: body ─► json::decode ─► Admitted::run ─► json
+//!                              ├────► v2: infer the same way, from its own form · what is served
 //!                              ├────► reload: admin (who may?) ─► Operator
 //!                              └────► health, models, metrics, openapi, docs_page
 //! ```
@@ -16,6 +17,7 @@ mod codec;
 mod connection;
 mod cors;
 mod docs_page;
+mod encoding;
 mod error;
 mod health;
 mod listener;
@@ -29,7 +31,9 @@ mod rendered;
 mod reply;
 mod request_id;
 mod routes;
+mod segment;
 mod status;
+mod v2;
 mod wish;
 mod write_timeout;
 

@@ -60,6 +60,8 @@ fn status_of_original(error: &HttpError) -> StatusCode {
         HttpError::Request(error) => status_of_request(error),
         HttpError::Admin(error) => status_of_admin(error),
         HttpError::Operation(error) => status_of_operation(error),
+        // As Triton does.
+        HttpError::UnknownEncoding(_) | HttpError::NotSupported(_) => StatusCode::NOT_IMPLEMENTED,
         HttpError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -27,6 +27,15 @@ pub struct Parameters {
     pub binary_data_output: bool,
 }
 
+/// A request whose tensors have not all been read: the JSON before them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InferHead {
+    /// Inputs that follow as bytes have no data yet.
+    pub request: InferRequest,
+    /// How many bytes follow for each input, in their order; `None` where its data is there.
+    pub binary: Vec<Option<u64>>,
+}
+
 /// One input tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InferInput {
@@ -45,4 +54,6 @@ pub struct RequestedOutput {
     pub name: String,
     /// Whether it comes as bytes; `None` where the request as a whole says so.
     pub binary: Option<bool>,
+    /// The largest so many elements of each row, as texts, instead of the tensor; 0: the tensor.
+    pub classes: u64,
 }
