@@ -19,6 +19,7 @@ mod config;
 mod ctl;
 mod dispatch;
 mod flat;
+mod formats;
 mod http;
 pub mod json;
 mod logging;

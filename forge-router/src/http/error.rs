@@ -5,6 +5,7 @@ use std::time::Duration;
 use hyper::Method;
 
 use super::admin::AdminError;
+use crate::formats::FormatError;
 use crate::json::DecodeError;
 use crate::operator::OperationError;
 use crate::request::RequestError;
@@ -28,6 +29,8 @@ pub enum HttpError {
     BodyBroken(hyper::Error),
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    #[error(transparent)]
+    Format(#[from] FormatError),
     #[error(transparent)]
     Request(#[from] RequestError),
     #[error(transparent)]

@@ -1,7 +1,8 @@
 //! The HTTP front: connections, routes, and the way of a request from bytes to bytes.
 //!
 //! ```text
-//! listener ─► connection ─► routes ─► predict: body ─► json::decode ─► Admitted::run ─► json
+//! listener ─► connection ─► routes ─► predict: body ─► codec (JSON), tensors (other formats) ─►
+//!                              │        Admitted::run ─► codec, tensors, classes
 //!                              ├────► reload: admin (who may?) ─► Operator
 //!                              └────► health, models, metrics, openapi, docs_page
 //! ```
@@ -12,6 +13,7 @@
 mod admin;
 mod app;
 mod body;
+mod classes;
 mod codec;
 mod connection;
 mod cors;
@@ -20,6 +22,7 @@ mod error;
 mod health;
 mod listener;
 mod models;
+mod negotiation;
 mod openapi;
 mod predict;
 mod prediction;
@@ -27,7 +30,9 @@ mod reload;
 mod reply;
 mod request_id;
 mod routes;
+mod rows;
 mod status;
+mod tensors;
 mod wish;
 mod write_timeout;
 

@@ -49,6 +49,6 @@ pub use decode::{
 pub use encode::{expected_text, write_tensor};
 pub use error::DecodeError;
 pub use reload::{ReloadBody, decode_reload};
-pub use response::{ResponseHead, write_response};
+pub use response::{ResponseHead, write_response, write_with};
 pub use structure::write_structure;
 pub use text::write_string;
