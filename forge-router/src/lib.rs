@@ -19,6 +19,7 @@ mod config;
 mod ctl;
 mod dispatch;
 mod flat;
+mod formats;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod http;

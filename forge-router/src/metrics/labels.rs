@@ -20,6 +20,7 @@ macro_rules! label_values {
             }
 
             /// Position in [`Self::ALL`].
+            #[allow(dead_code, reason = "not every set is an array's index")]
             pub(super) const fn index(self) -> usize {
                 self as usize
             }

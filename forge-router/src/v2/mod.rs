@@ -24,7 +24,7 @@ mod statistics;
 mod texts;
 mod values;
 
-pub use accept::{accept, asked};
+pub use accept::{MOST_ROWS, accept, asked};
 pub use binary::{BinaryError, attach, raw};
 pub use classify::classify;
 pub use configuration::configuration;

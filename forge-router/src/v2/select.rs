@@ -82,6 +82,8 @@ mod tests {
     use super::*;
     use crate::flat::Elements;
     use crate::memory_budget::MemoryBudget;
+    use std::time::Duration;
+
     use crate::request::{Compute, Output};
     use crate::tensor::{Dtype, Shape, Structure, TensorMeta};
 
@@ -97,6 +99,7 @@ mod tests {
             rows: 2,
             is_batched: true,
             compute: Compute::default(),
+            waited: Duration::ZERO,
             memory: MemoryBudget::new(0).reservation(),
         }
     }
