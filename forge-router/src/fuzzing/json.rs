@@ -29,7 +29,9 @@ pub(super) fn predict(body: &[u8]) {
 pub(super) fn reload(body: &[u8]) {
     if let Ok(reload) = decode_reload(body) {
         // An escape is longer than what it stands for.
-        assert!(reload.model_path.len() + reload.canary.map_or(0, |share| share.len()) <= body.len());
+        assert!(
+            reload.model_path.len() + reload.canary.map_or(0, |share| share.len()) <= body.len()
+        );
     }
 }
 

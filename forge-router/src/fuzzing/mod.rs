@@ -16,11 +16,8 @@ mod v2;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target of this crate.
-pub const TARGETS: &[Target] = &[
-    ("predict_json", json::predict),
-    ("reload_json", json::reload),
-    ("v2_texts", v2::texts),
-];
+pub const TARGETS: &[Target] =
+    &[("predict_json", json::predict), ("reload_json", json::reload), ("v2_texts", v2::texts)];
 
 /// Runs the target of that name.
 ///

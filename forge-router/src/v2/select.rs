@@ -96,6 +96,7 @@ mod tests {
             ]),
             rows: 2,
             is_batched: true,
+            waited: std::time::Duration::ZERO,
             compute: Compute::default(),
             memory: MemoryBudget::new(0).reservation(),
         }
