@@ -117,3 +117,79 @@ fn escaped(text: &str) -> usize {
     const LONGEST_ESCAPE: usize = 6;
     LONGEST_ESCAPE * text.len() + 2
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flat::FlatOutput;
+    use crate::tensor::Dtype;
+
+    const HEAD: InferResponseHead<'_> = InferResponseHead { id: "", model: "m", version: 3 };
+
+    fn output(name: &str, shape: &[u64], elements: Elements, is_binary: bool) -> Selected {
+        let (name, shape) = (name.to_owned(), shape.to_vec());
+        Selected { output: FlatOutput { name, shape, elements }, is_binary }
+    }
+
+    fn written(head: InferResponseHead<'_>, outputs: &[Selected]) -> (Vec<u8>, Option<usize>) {
+        let mut out = Vec::new();
+        let length = write_infer_response(&mut out, head, outputs);
+        assert!(out.len() <= expected_infer_response(head, outputs), "{}", out.len());
+        (out, length)
+    }
+
+    #[test]
+    fn an_answer_in_json_is_flat_and_says_who_answered() {
+        let texts = Elements::Texts(vec!["a\"b".to_owned(), String::new()]);
+        let outputs = [
+            output("y", &[1, 2], Elements::Numbers(Dtype::Int16, vec![1, 0, 255, 255]), false),
+            output("s", &[2], texts, false),
+            output("none", &[0, 4], Elements::Numbers(Dtype::Float32, vec![]), false),
+        ];
+        let (body, length) = written(InferResponseHead { id: "7", ..HEAD }, &outputs);
+        assert_eq!(length, None);
+        assert_eq!(
+            String::from_utf8(body).unwrap(),
+            r#"{"id":"7","model_name":"m","model_version":"3","outputs":["#.to_owned()
+                + r#"{"name":"y","datatype":"INT16","shape":[1,2],"data":[1,-1]},"#
+                + r#"{"name":"s","datatype":"BYTES","shape":[2],"data":["a\"b",""]},"#
+                + r#"{"name":"none","datatype":"FP32","shape":[0,4],"data":[]}]}"#
+        );
+    }
+
+    #[test]
+    fn outputs_that_come_as_bytes_follow_the_json_in_their_order() {
+        let texts = Elements::Texts(vec!["ab".to_owned()]);
+        let outputs = [
+            output("s", &[1], texts, true),
+            output("j", &[1], Elements::Numbers(Dtype::Uint8, vec![9]), false),
+            output("y", &[2], Elements::Numbers(Dtype::Uint8, vec![1, 2]), true),
+            output("none", &[0], Elements::Numbers(Dtype::Uint8, vec![]), true),
+        ];
+        let (body, length) = written(HEAD, &outputs);
+        let (json, tail) = body.split_at(length.unwrap());
+        assert_eq!(tail, b"\x02\0\0\0ab\x01\x02");
+        let json: serde_json::Value = serde_json::from_slice(json).unwrap();
+        let sizes: Vec<_> = (0..4)
+            .map(|place| json["outputs"][place]["parameters"]["binary_data_size"].as_u64())
+            .collect();
+        assert_eq!(sizes, [Some(6), None, Some(2), Some(0)]);
+        assert_eq!(json["outputs"][1]["data"], serde_json::json!([9]));
+        assert!(json.get("id").is_none());
+    }
+
+    #[test]
+    fn what_is_reserved_holds_the_longest_texts() {
+        let floats: Vec<u8> =
+            std::iter::repeat_n((-f64::MIN_POSITIVE).to_le_bytes(), 1000).flatten().collect();
+        let texts = Elements::Texts(vec!["\u{1}".repeat(300); 9]);
+        let name = "\u{1}".repeat(500);
+        written(
+            HEAD,
+            &[
+                output(&name, &[u64::MAX; 8], Elements::Numbers(Dtype::Float64, floats), false),
+                output(&name, &[9], texts, false),
+            ],
+        );
+    }
+}

@@ -240,5 +240,4 @@ fn check_declared(
 }
 
 #[cfg(test)]
-#[path = "accept_tests.rs"]
 mod tests;

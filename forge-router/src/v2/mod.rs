@@ -25,7 +25,7 @@ mod texts;
 mod values;
 
 pub use accept::{MOST_ROWS, accept, asked};
-pub use binary::{BinaryError, attach, raw};
+pub use binary::{attach, raw};
 pub use classify::classify;
 pub use configuration::configuration;
 pub use datatype::Datatype;

@@ -150,7 +150,7 @@ fn with_headers(mut reply: Reply, json_length: Option<usize>, encoding: Option<E
     reply
 }
 
-fn invalid(error: v2::BinaryError) -> HttpError {
+fn invalid(error: impl std::error::Error) -> HttpError {
     RequestError::Invalid(error.to_string()).into()
 }
 
