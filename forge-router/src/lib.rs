@@ -21,6 +21,7 @@ mod dispatch;
 mod flat;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod formats;
 mod http;
 pub mod json;
 mod logging;

@@ -6,6 +6,7 @@ use hyper::Method;
 
 use super::admin::AdminError;
 use super::encoding::UNDERSTOOD;
+use crate::formats::FormatError;
 use crate::json::DecodeError;
 use crate::operator::OperationError;
 use crate::request::RequestError;
@@ -29,6 +30,8 @@ pub enum HttpError {
     BodyBroken(hyper::Error),
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    #[error(transparent)]
+    Format(#[from] FormatError),
     #[error(transparent)]
     Request(#[from] RequestError),
     #[error(transparent)]

@@ -1,7 +1,8 @@
 //! The HTTP front: connections, routes, and the way of a request from bytes to bytes.
 //!
 //! ```text
-//! listener ─► connection ─► routes ─► predict: body ─► json::decode ─► Admitted::run ─► json
+//! listener ─► connection ─► routes ─► predict: body ─► codec (JSON), tensors (other formats) ─►
+//!                              │        Admitted::run ─► codec, tensors, classes
 //!                              ├────► v2: infer the same way, from its own form · what is served
 //!                              ├────► reload: admin (who may?) ─► Operator
 //!                              └────► health, models, metrics, openapi, docs_page
@@ -13,6 +14,7 @@
 mod admin;
 mod app;
 mod body;
+mod classes;
 mod codec;
 mod connection;
 mod cors;
@@ -23,6 +25,7 @@ mod health;
 mod listener;
 mod metrics;
 mod models;
+mod negotiation;
 mod openapi;
 mod predict;
 mod prediction;
@@ -34,6 +37,9 @@ mod routes;
 mod segment;
 mod status;
 mod v2;
+mod rows;
+mod status;
+mod tensors;
 mod wish;
 mod write_timeout;
 

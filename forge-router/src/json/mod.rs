@@ -59,6 +59,6 @@ pub use infer_response::{
 };
 pub use reload::{ReloadBody, decode_reload};
 pub use repository::{RepositoryBody, decode_repository};
-pub use response::{ResponseHead, write_response};
+pub use response::{ResponseHead, write_response, write_with};
 pub use structure::write_structure;
 pub use text::write_string;

@@ -13,6 +13,7 @@ mod describe;
 mod document;
 mod example;
 mod literal;
+mod media;
 mod paths;
 mod reload_path;
 mod schema;

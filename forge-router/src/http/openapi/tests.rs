@@ -41,6 +41,7 @@ fn model(inputs: Vec<InputDocument>) -> ModelDocument {
         batching: Batching::Rows { max_batch_size: 32, window_ms: 0.0 },
         max_queue_depth: 256,
         request_timeout_s: 30.0,
+        takes_images: false,
     }
 }
 
