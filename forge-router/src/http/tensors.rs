@@ -182,7 +182,7 @@ fn named(
             },
             None => interface.sole_input().ok_or_else(|| several(interface))?.name().to_owned(),
         };
-        Ok(InferInput { name, datatype: Datatype::Numbers(dtype), shape, data })
+        Ok(InferInput { name, datatype: Datatype::Numbers(dtype), shape, data: data.into() })
     };
     tensors.into_iter().map(named).collect()
 }
