@@ -11,7 +11,8 @@ use hyper::header::{
 };
 
 /// The headers of answers that pages may read beside the usual ones.
-const EXPOSED: &str = "x-request-id, x-forge-version, inference-header-content-length";
+const EXPOSED: &str =
+    "x-request-id, x-forge-version, x-forge-dtype, x-forge-shape, inference-header-content-length";
 
 /// Which origins may read answers.
 #[derive(Clone, Debug, PartialEq, Eq)]

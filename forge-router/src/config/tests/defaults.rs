@@ -40,6 +40,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!((model.restart_limit.get(), model.restart_window), (5, 60 * SECOND));
     assert_eq!((model.max_worker_rss, model.max_worker_age), (None, None));
     assert_eq!(model.sticky_header, None);
+    assert_eq!((&model.preprocess, &model.labels, model.softmax), (&None, &None, false));
     let [worker] = model.workers.as_slice() else { panic!("{:?}", model.workers) };
     assert_eq!((worker.device, worker.threads.get()), (Device::Cpu, 4));
     assert!(worker.cpus.is_empty());
