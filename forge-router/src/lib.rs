@@ -20,7 +20,6 @@ mod ctl;
 mod dispatch;
 mod flat;
 mod formats;
-mod formats;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod http;
