@@ -98,7 +98,6 @@ mod tests {
             ]),
             rows: 2,
             is_batched: true,
-            waited: std::time::Duration::ZERO,
             compute: Compute::default(),
             waited: Duration::ZERO,
             memory: MemoryBudget::new(0).reservation(),
