@@ -153,6 +153,13 @@ impl Response {
         self.json()["output"].clone()
     }
 
+    /// The `error` of a refusal by the Open Inference Protocol.
+    pub fn error(&self) -> String {
+        let json = self.json();
+        let error = json["error"].as_str();
+        error.unwrap_or_else(|| panic!("no error: {} {json}", self.status)).to_owned()
+    }
+
     /// The `detail` of a refusal.
     pub fn detail(&self) -> String {
         let json = self.json();

@@ -12,6 +12,7 @@ mod components;
 mod describe;
 mod document;
 mod example;
+mod inference_paths;
 mod literal;
 mod media;
 mod paths;

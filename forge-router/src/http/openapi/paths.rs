@@ -3,11 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::document::{Batching, Changes, InputKind, ModelDocument, TensorDocument};
-use super::{components, example, media, reload_path, schema, server_paths};
+use super::{components, example, inference_paths, media, reload_path, schema, server_paths};
 
 const INTRODUCTION: &str = "A model has an entry for its predictions, with what it takes and answers. \
     Every answer carries `X-Request-ID`: yours, where you sent one. \
-    Errors are `{\"detail\": \"…\"}`.";
+    Errors are `{\"detail\": \"…\"}`, under `/v2` `{\"error\": \"…\"}`.";
 
 /// The document of these models and of the server's other routes.
 pub fn document(models: &[ModelDocument], changes: Changes) -> Value {
@@ -22,6 +22,7 @@ pub fn document(models: &[ModelDocument], changes: Changes) -> Value {
         .map(|model| json!({"name": model.name, "description": model.state}))
         .chain([
             json!({"name": server_paths::TAG, "description": "What is served, probes, metrics"}),
+            json!({"name": inference_paths::TAG, "description": "For clients of Triton and KServe"}),
         ])
         .collect();
     let mut components = components::components();

@@ -35,12 +35,18 @@ pub fn add(paths: &mut Map<String, Value>, of_model: &Value, changes: Changes) {
         "requestBody": {"required": true, "content": {"application/json": {"schema": request()}}},
         "responses": responses()
     });
-    match changes {
-        Changes::Nobody => return,
-        Changes::Local => {}
-        Changes::WithToken => reload["security"] = json!([{BEARER: []}]),
+    if changes == Changes::Nobody {
+        return;
+    }
+    if let Some(security) = security(changes) {
+        reload["security"] = security;
     }
     paths.insert("/v1/{model}/reload".to_owned(), json!({"post": reload}));
+}
+
+/// What a change needs of who asks.
+pub fn security(changes: Changes) -> Option<Value> {
+    (changes == Changes::WithToken).then(|| json!([{BEARER: []}]))
 }
 
 /// The ways to show who asks.

@@ -252,6 +252,9 @@ fn the_reload_is_shown_to_those_who_may_use_it() {
         assert_eq!(reload.is_some(), is_shown, "{changes:?}");
         let security = reload.and_then(|it| it["post"].get("security"));
         assert_eq!(security.is_some(), has_token, "{changes:?}");
+        let load = document["paths"].get("/v2/repository/models/{model}/load");
+        assert_eq!(load.is_some(), is_shown, "{changes:?}");
+        assert_eq!(load.and_then(|it| it["post"].get("security")).is_some(), has_token);
         let schemes = document["components"].get("securitySchemes");
         assert_eq!(schemes.is_some(), has_token, "{changes:?}");
     }
