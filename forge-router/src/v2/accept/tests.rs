@@ -98,8 +98,7 @@ fn what_is_wrong_with_an_input_is_told_in_the_words_of_the_protocol() {
             "has 20 bytes, expected 24 for FP32 of shape [2, 3]",
         ),
         (vec![input("x", "FP32", &[u64::MAX, 2], 8)], "which overflows"),
-        (vec![input("x", "FP32", &[1 << 62, 3], 8)], "which overflows"),
-        (vec![input("x", "FP32", &[1 << 61, 3], 8)], "expected more than there can be"),
+        (vec![input("x", "FP32", &[1 << 62, 3], 8)], "expected more than there can be"),
         (vec![input("x", "FP32", &[0, 3], 0)], "input 'x' has no rows"),
         (vec![input("x", "BYTES", &[1, 3], 12)], "has the datatype BYTES, but is a tensor"),
         (
