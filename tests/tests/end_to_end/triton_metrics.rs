@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use forge_tests::{Forge, Setup, json, until};
+use forge_tests::{Forge, Setup, Signal, json, until};
 
 const FIRST: [(&str, &str); 2] = [("model", "m"), ("version", "1")];
 const PHASES: [&str; 3] = ["input", "infer", "output"];
