@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Registration;
-use super::labels::{Outcome, Phase, Role, Side, WorkerState};
+use super::labels::{ComputePhase, Outcome, Phase, Role, Side, WorkerState};
 use super::series::ModelSeries;
 use crate::request::Compute;
 
@@ -75,8 +75,12 @@ impl ModelMetrics {
     pub fn computed(&self, compute: Compute) {
         self.phase(Phase::Compute, compute.total());
         let Compute { input, infer, output } = compute;
-        for (part, time) in std::iter::zip(&self.series().compute, [input, infer, output]) {
-            part.observe(time.as_secs_f64());
+        for (phase, time) in [
+            (ComputePhase::Input, input),
+            (ComputePhase::Infer, infer),
+            (ComputePhase::Output, output),
+        ] {
+            self.series().compute[phase.index()].observe(time.as_secs_f64());
         }
     }
 

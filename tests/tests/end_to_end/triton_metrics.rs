@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use forge_tests::{Forge, Setup, json, until};
+use forge_tests::{Forge, Setup, Signal, json, until};
 
 const FIRST: [(&str, &str); 2] = [("model", "m"), ("version", "1")];
 const PHASES: [&str; 3] = ["input", "infer", "output"];
@@ -134,6 +134,31 @@ fn a_client_that_hangs_up_is_told_apart_from_a_deadline_that_passes_in_the_queue
     assert_eq!(count(&forge, "request_success"), 0.0);
     forge.write("gate", "");
     until("nothing waits", || count(&forge, "pending_request_count") == 0.0);
+}
+
+#[test]
+fn a_request_that_runs_again_after_its_worker_died_counts_once() {
+    let setup = Setup::new();
+    let gate = setup.directory().join("gate");
+    let script = format!("run-after {}", gate.display());
+    let setup = setup.test_model("m", &script).with("max_batch_size = 1");
+    let forge = counting(setup).start();
+    let mut sent: Vec<_> = (0..3).map(|_| forge.send_predict("m", &json!({"input": [1]}))).collect();
+    until("one runs", || count(&forge, "pending_request_count") == 2.0);
+    forge.workers()[0].signal(Signal::SIGKILL);
+    forge.write("gate", "");
+    sent.iter_mut().for_each(|connection| assert_eq!(connection.response().status, 200));
+    for (name, expected) in [("request_success", 3.0), ("count", 3.0), ("exec_count", 3.0)] {
+        assert_eq!(count(&forge, name), expected, "{name}");
+    }
+    assert_eq!(failed(&forge, "BACKEND"), 0.0);
+}
+
+#[test]
+fn a_request_that_ended_its_worker_failed_in_the_backend() {
+    let forge = counting(Setup::new().test_model("m", "crash")).start();
+    assert_eq!(forge.predict("m", &json!({"input": [666]})).status, 500);
+    assert_eq!((failed(&forge, "BACKEND"), count(&forge, "request_success")), (1.0, 0.0));
 }
 
 #[test]
