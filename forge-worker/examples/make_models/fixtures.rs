@@ -1,7 +1,7 @@
 //! The sources of the fixtures of `tests/`.
 
 /// Name and source of each fixture: what a model may do, well or badly.
-pub(crate) const FIXTURES: [(&str, &str); 32] = [
+pub(crate) const FIXTURES: [(&str, &str); 33] = [
     (
         "double",
         "
