@@ -8,6 +8,7 @@
 //! `scripts/fuzz` looks for bytes that break an assertion, panic, or take more memory than was asked
 //! for; the tests here only replay those that are kept. Not part of a built `forge`.
 
+mod formats;
 mod json;
 mod purse;
 mod v2;
@@ -16,8 +17,15 @@ mod v2;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target of this crate.
-pub const TARGETS: &[Target] =
-    &[("predict_json", json::predict), ("reload_json", json::reload), ("v2_texts", v2::texts)];
+pub const TARGETS: &[Target] = &[
+    ("image", formats::image),
+    ("npy", formats::npy),
+    ("npz", formats::npz),
+    ("predict_json", json::predict),
+    ("reload_json", json::reload),
+    ("safetensors", formats::safetensors),
+    ("v2_texts", v2::texts),
+];
 
 /// Runs the target of that name.
 ///
