@@ -1,9 +1,21 @@
 //! What every protocol decodes to and encodes from: the router's core knows no other form.
+//!
+//! ```text
+//! Inputs ─► Pending (all rows, or some) ─► batch ─► Answer ─► ReplyTo ─► Replied
+//!              └─ split where it has more rows than a batch ─► joined ┘
+//! ```
+
+mod input_rows;
+mod joined;
+mod pending;
+mod reply_to;
 
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
-
+pub use self::input_rows::InputRows;
+pub use self::joined::join;
+pub use self::pending::{Pending, answer};
+pub use self::reply_to::{Replied, ReplyTo};
 use crate::batching::{Group, Priority};
 use crate::memory_budget::Reservation;
 use crate::tensor::{Structure, TensorMeta};
@@ -30,22 +42,6 @@ pub struct Terms {
 
 /// What a request gets in the end.
 pub type Reply = Result<Answer, RequestError>;
-
-/// A request inside the batcher.
-#[derive(Debug)]
-pub struct Pending {
-    pub inputs: Inputs,
-    pub reply: oneshot::Sender<Reply>,
-    /// What its tensors, and later its answer, take of the memory for requests in flight.
-    pub memory: Reservation,
-    /// It ran alone when its worker ended, of what nobody is blamed for.
-    pub has_died_alone: bool,
-}
-
-/// Answers a request; that nobody listens any more is no error.
-pub fn answer(pending: Pending, reply: Reply) {
-    drop(pending.reply.send(reply));
-}
 
 /// What a model answered to one request.
 #[derive(Debug)]

@@ -19,6 +19,7 @@ mod locate;
 mod memory;
 mod model;
 mod name;
+mod priority;
 mod section;
 mod server;
 mod show;

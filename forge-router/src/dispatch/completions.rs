@@ -127,8 +127,7 @@ fn settle(version: &Version, finished: Finished) {
     }
     for (entry, scattered) in batch.entries.into_iter().zip(scattered) {
         let Pending { inputs, reply, mut memory, .. } = entry.item;
-        memory.shrink(inputs.data.iter().map(Vec::len).sum());
-        drop(inputs);
+        inputs.release(&mut memory);
         let answer = scattered.map(|Scattered { outputs, structure }| Answer {
             outputs,
             structure,
@@ -137,8 +136,7 @@ fn settle(version: &Version, finished: Finished) {
             compute,
             memory,
         });
-        // That nobody listens any more is no error.
-        drop(reply.send(answer));
+        reply.send(answer);
     }
 }
 

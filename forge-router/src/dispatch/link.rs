@@ -231,7 +231,7 @@ impl Ring {
             let slot = frame.tensor(meta).map_err(|full| unexpected(&full.to_string()))?;
             let mut offset = 0;
             for entry in &batch.entries {
-                let bytes = entry.item.inputs.data.get(index).map_or(&[][..], Vec::as_slice);
+                let bytes = entry.item.inputs.tensor(index);
                 frame.write(slot, offset, bytes).map_err(|full| unexpected(&full.to_string()))?;
                 offset += bytes.len() as u64;
             }

@@ -28,12 +28,14 @@ use super::statistics::Statistics;
 use super::traffic::BatchKind;
 use super::{Admitted, Interface};
 use crate::admission::{Admission, Refusal};
-use crate::batching::{Batch, Entry, Group, Queue, Ticket, Timing, rows_that_fit};
+use crate::batching::{
+    Batch, Entry, Group, Policy, Priority, PriorityLevels, Queue, Ticket, Timing, rows_that_fit,
+};
 use crate::config::ModelConfig;
 use crate::dispatch::{Refused, WorkerLink, fail_all};
 use crate::memory_budget::Reservation;
 use crate::metrics::ModelMetrics;
-use crate::request::{Inputs, Pending, Reply, RequestError, answer};
+use crate::request::{InputRows, Pending, Replied, ReplyTo, RequestError, answer};
 use crate::tensor::{TensorMeta, batch_bytes};
 use crate::under_way::UnderWay;
 
@@ -76,7 +78,11 @@ impl Version {
         metrics: ModelMetrics,
     ) -> Arc<Self> {
         let config = &settings.config;
-        let queue = Queue::new(config.max_batch_size.get(), config.batch_window);
+        let queue = Queue::new(Policy {
+            max_rows: config.max_batch_size.get(),
+            window: config.batch_window,
+            longest_wait: config.priority.max_wait,
+        });
         let blamed = Blamed::new(config.poison_ttl);
         Arc::new(Self {
             settings,
@@ -128,6 +134,13 @@ impl Version {
     /// Remembers the first answer.
     pub fn answered(&self, example: impl FnOnce() -> Example) {
         self.example.get_or_init(example);
+    }
+
+    /// The priority of a request that asks for this level; 0 asks for none.
+    pub fn priority(&self, asked: u64) -> Priority {
+        let config = &self.config().priority;
+        let lowest = Priority::new(config.levels);
+        PriorityLevels { lowest, default: Priority::new(config.default_level) }.of(asked)
     }
 
     /// How many requests wait to be cut into a batch.
@@ -182,13 +195,21 @@ impl Version {
         self.unanswered.none().await;
     }
 
-    /// Why these inputs are refused, where they ended a worker before.
-    pub(super) fn is_blamed(&self, inputs: &Inputs) -> Option<RequestError> {
-        self.blamed.cause(inputs, Instant::now()).map(RequestError::Blamed)
+    /// Why these inputs are refused, where a part of them that is a batch ended a worker before.
+    pub(super) fn is_blamed(&self, inputs: &InputRows, rows_limit: u32) -> Option<RequestError> {
+        if self.blamed.is_empty() {
+            return None;
+        }
+        let (rows, now) = (inputs.rows(), Instant::now());
+        let part = |first: u32| first..first.saturating_add(rows_limit).min(rows);
+        let mut parts = (0..rows).step_by(rows_limit as usize).map(part);
+        parts
+            .find_map(|part| self.blamed.cause_of_rows(inputs, part, now))
+            .map(RequestError::Blamed)
     }
 
     /// Refuses such inputs from here on: they ended the worker that ran them alone.
-    pub fn blame(&self, inputs: &Inputs, cause: &str) {
+    pub fn blame(&self, inputs: &InputRows, cause: &str) {
         self.blamed.add(inputs, cause, Instant::now());
     }
 
@@ -291,8 +312,9 @@ impl Version {
         self.left_queue(cut.expired.len());
         let batch = cut.batch?;
         state.traffic.count(&batch.group, batch.rows);
-        self.left_queue(batch.entries.len());
-        for entry in &batch.entries {
+        self.left_queue(cut.left);
+        // A request waits until its last rows are cut; one that is not cut whole is alone in its batch.
+        for entry in batch.entries.iter().take(cut.left) {
             self.metrics.waited(now.saturating_duration_since(entry.timing.arrived));
         }
         Some(batch)
@@ -319,22 +341,29 @@ impl Version {
         RequestError::NotReady { model: self.config().name.to_string(), state: state.to_owned() }
     }
 
-    pub(super) fn enqueue(&self, inputs: Inputs, timing: Timing, memory: Reservation) -> Enqueued {
-        let (reply, answer) = oneshot::channel();
-        let key = inputs.group.clone();
-        let rows_limit = match key.row.is_empty() {
+    /// The most rows of this group that a batch can have; at least 1, where one row fits at all.
+    pub(super) fn rows_limit(&self, group: &Group) -> u32 {
+        if group.row.is_empty() {
             // Nothing would tell how many rows there are.
-            true => 1,
-            false => {
-                let most = self.config().max_batch_size.get();
-                rows_that_fit(&key.row, self.settings.request_payload, most)
-            }
-        };
-        let entry = Entry {
-            rows: inputs.rows,
-            timing,
-            item: Pending { inputs, reply, memory, has_died_alone: false },
-        };
+            return 1;
+        }
+        let most = self.config().max_batch_size.get();
+        rows_that_fit(&group.row, self.settings.request_payload, most).max(1)
+    }
+
+    pub(super) fn enqueue(
+        &self,
+        inputs: InputRows,
+        rows_limit: u32,
+        timing: Timing,
+        memory: Reservation,
+    ) -> Enqueued {
+        let (reply, answer) = oneshot::channel();
+        let key = inputs.group().clone();
+        let rows = inputs.rows();
+        let reply = ReplyTo::Client(reply);
+        let item = Pending { inputs, reply, memory, has_died_alone: false };
+        let entry = Entry { rows, timing, item };
         let ticket = self.state().queue.push(&key, rows_limit, entry);
         self.window_may_have_changed();
         Enqueued { key, ticket, answer }
@@ -390,5 +419,5 @@ impl Version {
 pub(super) struct Enqueued {
     pub key: Group,
     pub ticket: Ticket,
-    pub answer: oneshot::Receiver<Reply>,
+    pub answer: oneshot::Receiver<Result<Replied, RequestError>>,
 }
