@@ -106,24 +106,24 @@ fn append(whole: &mut Structure, part: Structure) -> Result<(), String> {
         }
         (Structure::List(whole), Structure::List(part))
         | (Structure::Tuple(whole), Structure::Tuple(part)) => {
-            same(whole.len(), part.len(), "lists or tuples of different lengths")?;
+            same(&whole.len(), &part.len(), "lists or tuples of different lengths")?;
             whole.iter_mut().zip(part).try_for_each(|(whole, part)| append(whole, part))
         }
         (Structure::Dict(whole), Structure::Dict(part)) => {
             let keys = |members: &[(String, Structure)]| -> Vec<String> {
                 members.iter().map(|(key, _)| key.clone()).collect()
             };
-            same(keys(whole), keys(&part), "dicts of different keys")?;
+            same(&keys(whole), &keys(&part), "dicts of different keys")?;
             let members = whole.iter_mut().zip(part);
             members.into_iter().try_for_each(|((_, whole), (_, part))| append(whole, part))
         }
         (whole, part) => {
-            same(discriminant(whole), discriminant(&part), "values of different kinds")
+            same(&discriminant(whole), &discriminant(&part), "values of different kinds")
         }
     }
 }
 
-fn same<T: PartialEq>(one: T, other: T, problem: &str) -> Result<(), String> {
+fn same<T: PartialEq>(one: &T, other: &T, problem: &str) -> Result<(), String> {
     (one == other).then_some(()).ok_or_else(|| problem.to_owned())
 }
 

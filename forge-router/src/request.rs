@@ -5,14 +5,15 @@
 //!              └─ split where it has more rows than a batch ─► joined ┘
 //! ```
 
-mod input_rows;
 mod joined;
 mod pending;
 mod reply_to;
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
-pub use self::input_rows::InputRows;
+use bytes::Bytes;
+
 pub use self::joined::join;
 pub use self::pending::{Pending, answer};
 pub use self::reply_to::{Replied, ReplyTo};
@@ -28,8 +29,23 @@ pub struct Inputs {
     /// How many rows it has; more than fit into a batch are run in parts. 1 where requests are not
     /// batched.
     pub rows: u32,
-    /// The elements of each tensor, in the order of the model's arguments, little-endian, all rows one after the other.
-    pub data: Vec<Vec<u8>>,
+    /// The elements of each tensor, in the order of the model's arguments, little-endian, all rows one
+    /// after the other. They may be slices of the body that they came in.
+    pub data: Vec<Bytes>,
+}
+
+impl Inputs {
+    /// Some of its rows; nothing is copied.
+    pub fn part(&self, rows: Range<u32>) -> Self {
+        let all = self.rows.max(1) as usize;
+        let data = self.data.iter().map(|data| {
+            let row = data.len() / all;
+            let bytes = rows.start as usize * row..(rows.end as usize * row).min(data.len());
+            data.slice(bytes.start.min(bytes.end)..bytes.end)
+        });
+        let (group, data) = (self.group.clone(), data.collect());
+        Self { group, rows: rows.end.saturating_sub(rows.start), data }
+    }
 }
 
 /// What a request asks for beside an answer.

@@ -15,10 +15,6 @@ impl Priority {
     pub const fn new(level: NonZeroU8) -> Self {
         Self(level)
     }
-
-    pub const fn level(self) -> u8 {
-        self.0.get()
-    }
 }
 
 /// The levels of one model.

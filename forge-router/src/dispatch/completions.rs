@@ -126,8 +126,7 @@ fn settle(version: &Version, finished: Finished) {
         });
     }
     for (entry, scattered) in batch.entries.into_iter().zip(scattered) {
-        let Pending { inputs, reply, mut memory, .. } = entry.item;
-        inputs.release(&mut memory);
+        let (reply, memory) = entry.item.without_inputs();
         let answer = scattered.map(|Scattered { outputs, structure }| Answer {
             outputs,
             structure,

@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use forge_ipc::{BatchId, Outcome, PeerViolation, RouterEnd, TensorMeta};
 use tokio::sync::Notify;
 
@@ -231,7 +232,7 @@ impl Ring {
             let slot = frame.tensor(meta).map_err(|full| unexpected(&full.to_string()))?;
             let mut offset = 0;
             for entry in &batch.entries {
-                let bytes = entry.item.inputs.tensor(index);
+                let bytes = entry.item.inputs.data.get(index).map_or(&[][..], Bytes::as_ref);
                 frame.write(slot, offset, bytes).map_err(|full| unexpected(&full.to_string()))?;
                 offset += bytes.len() as u64;
             }

@@ -77,7 +77,7 @@ fn decode_now(
     // The body and the decoder's reserve were held until here, so this only gives back.
     let held = memory.bytes();
     let arguments = inputs.group.arguments.as_ref().map_or(0, |arguments| arguments.len());
-    let kept = inputs.data.iter().map(Vec::len).sum::<usize>() + arguments;
+    let kept = inputs.data.iter().map(Bytes::len).sum::<usize>() + arguments;
     memory.shrink(held.saturating_sub(kept));
     Ok((Decoded { inputs, memory, asked: Asked::default() }, decoded.form))
 }
@@ -85,7 +85,7 @@ fn decode_now(
 fn given(input: json::DecodedInput) -> GivenInput {
     let row = |tensor: json::DecodedTensor| RowTensor {
         row: TensorMeta { dtype: tensor.dtype, shape: tensor.shape },
-        data: tensor.data,
+        data: tensor.data.into(),
     };
     match input {
         json::DecodedInput::Tensor(tensor) => GivenInput::Tensor(row(tensor)),

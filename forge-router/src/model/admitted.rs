@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::version::{Enqueued, Version};
 use crate::batching::{Group, Ticket, Timing};
 use crate::memory_budget::Reservation;
-use crate::request::{Answer, InputRows, Inputs, Replied, RequestError, Terms, join};
+use crate::request::{Answer, Inputs, Replied, RequestError, Terms, join};
 
 /// Answers to parts that take more bytes than this are joined beside the event loop: copying them takes
 /// longer than the other requests should wait.
@@ -40,12 +40,10 @@ impl Admitted {
         terms: Terms,
         memory: Reservation,
     ) -> Result<Result<Answer, RequestError>, Expired> {
-        let inputs = InputRows::from(inputs);
-        let group = inputs.group();
-        if let Some(error) = self.version.row_too_large(&group.row) {
+        if let Some(error) = self.version.row_too_large(&inputs.group.row) {
             return Ok(Err(error));
         }
-        let rows_limit = self.version.rows_limit(group);
+        let rows_limit = self.version.rows_limit(&inputs.group);
         if let Some(error) = self.version.is_blamed(&inputs, rows_limit) {
             return Ok(Err(error));
         }

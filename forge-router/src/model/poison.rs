@@ -2,14 +2,13 @@
 //! before they reach another worker. Pure; time is an argument.
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use crate::request::InputRows;
+use crate::request::Inputs;
 
 /// The most that are remembered; beyond that the one that would be forgotten first goes.
 const MOST: usize = 4096;
@@ -40,7 +39,7 @@ impl Blamed {
     }
 
     /// Remembers inputs, and how the worker ended that ran them.
-    pub fn add(&self, inputs: &InputRows, cause: &str, now: Instant) {
+    pub fn add(&self, inputs: &Inputs, cause: &str, now: Instant) {
         if self.ttl.is_zero() {
             return;
         }
@@ -53,7 +52,7 @@ impl Blamed {
             blamed.remove(&oldest);
         }
         let entry = Entry { until: now + self.ttl, cause: cause.to_owned() };
-        blamed.insert(fingerprint(inputs, 0..inputs.rows()), entry);
+        blamed.insert(fingerprint(inputs), entry);
         self.count.store(blamed.len(), Ordering::Relaxed);
     }
 
@@ -63,21 +62,11 @@ impl Blamed {
     }
 
     /// Why these inputs are refused, if they are.
-    pub fn cause(&self, inputs: &InputRows, now: Instant) -> Option<String> {
-        self.cause_of_rows(inputs, 0..inputs.rows(), now)
-    }
-
-    /// Why these rows of the inputs, run alone, are refused, if they are.
-    pub fn cause_of_rows(
-        &self,
-        inputs: &InputRows,
-        rows: Range<u32>,
-        now: Instant,
-    ) -> Option<String> {
+    pub fn cause(&self, inputs: &Inputs, now: Instant) -> Option<String> {
         if self.is_empty() {
             return None;
         }
-        let fingerprint = fingerprint(inputs, rows);
+        let fingerprint = fingerprint(inputs);
         let mut blamed = self.lock();
         match blamed.get(&fingerprint) {
             Some(entry) if entry.until > now => Some(entry.cause.clone()),
@@ -97,20 +86,22 @@ impl Blamed {
 }
 
 /// Of everything the model would get: dtypes, shapes, other arguments, elements.
-fn fingerprint(inputs: &InputRows, rows: Range<u32>) -> Fingerprint {
+fn fingerprint(inputs: &Inputs) -> Fingerprint {
     let mut hash = Sha256::new();
     let mut field = |bytes: &[u8]| {
         // With its length, so that no two lists of fields read the same.
         hash.update((bytes.len() as u64).to_le_bytes());
         hash.update(bytes);
     };
-    for meta in inputs.group().row.iter() {
+    for meta in inputs.group.row.iter() {
         field(meta.dtype.name().as_bytes());
         let dims: Vec<u8> = meta.shape.dims().iter().flat_map(|dim| dim.to_le_bytes()).collect();
         field(&dims);
     }
-    field(inputs.group().arguments.as_deref().unwrap_or_default());
-    inputs.tensors_of(rows).for_each(field);
+    field(inputs.group.arguments.as_deref().unwrap_or_default());
+    for data in &inputs.data {
+        field(data);
+    }
     hash.finalize().into()
 }
 
@@ -118,17 +109,15 @@ fn fingerprint(inputs: &InputRows, rows: Range<u32>) -> Fingerprint {
 mod tests {
     use super::*;
     use crate::batching::Group;
-    use crate::request::Inputs;
     use crate::tensor::{Dtype, Shape, TensorMeta};
 
     const TTL: Duration = Duration::from_secs(600);
 
-    fn inputs(dims: &[u64], byte: u8) -> InputRows {
+    fn inputs(dims: &[u64], byte: u8) -> Inputs {
         let shape = Shape::new(dims).unwrap();
         let bytes = dims.iter().product::<u64>() as usize;
         let meta = TensorMeta { dtype: Dtype::Uint8, shape };
-        let group = Group::of_tensors([meta]);
-        Inputs { group, rows: 1, data: vec![vec![byte; bytes]] }.into()
+        Inputs { group: Group::of_tensors([meta]), rows: 1, data: vec![vec![byte; bytes].into()] }
     }
 
     #[test]
@@ -144,16 +133,16 @@ mod tests {
     #[test]
     fn the_rows_that_were_blamed_are_found_in_a_request_of_more() {
         let (blamed, now) = (Blamed::new(TTL), Instant::now());
-        let inputs = |bytes: &[u8]| -> InputRows {
+        let inputs = |bytes: &[u8]| {
             let meta = TensorMeta { dtype: Dtype::Uint8, shape: Shape::new(&[1]).unwrap() };
             let (group, rows) = (Group::of_tensors([meta]), bytes.len() as u32);
-            Inputs { group, rows, data: vec![bytes.to_vec()] }.into()
+            Inputs { group, rows, data: vec![bytes.to_vec().into()] }
         };
         blamed.add(&inputs(&[3, 4]), "x", now);
         let whole = inputs(&[1, 2, 3, 4, 5]);
         assert_eq!(blamed.cause(&whole, now), None);
-        assert_eq!(blamed.cause_of_rows(&whole, 0..2, now), None);
-        assert_eq!(blamed.cause_of_rows(&whole, 2..4, now).as_deref(), Some("x"));
+        assert_eq!(blamed.cause(&whole.part(0..2), now), None);
+        assert_eq!(blamed.cause(&whole.part(2..4), now).as_deref(), Some("x"));
     }
 
     #[test]

@@ -35,7 +35,7 @@ use crate::config::ModelConfig;
 use crate::dispatch::{Refused, WorkerLink, fail_all};
 use crate::memory_budget::Reservation;
 use crate::metrics::ModelMetrics;
-use crate::request::{InputRows, Pending, Replied, ReplyTo, RequestError, answer};
+use crate::request::{Inputs, Pending, Replied, ReplyTo, RequestError, answer};
 use crate::tensor::{TensorMeta, batch_bytes};
 use crate::under_way::UnderWay;
 
@@ -196,20 +196,21 @@ impl Version {
     }
 
     /// Why these inputs are refused, where a part of them that is a batch ended a worker before.
-    pub(super) fn is_blamed(&self, inputs: &InputRows, rows_limit: u32) -> Option<RequestError> {
+    pub(super) fn is_blamed(&self, inputs: &Inputs, rows_limit: u32) -> Option<RequestError> {
         if self.blamed.is_empty() {
             return None;
         }
-        let (rows, now) = (inputs.rows(), Instant::now());
-        let part = |first: u32| first..first.saturating_add(rows_limit).min(rows);
+        let (rows, now) = (inputs.rows, Instant::now());
+        if rows <= rows_limit {
+            return self.blamed.cause(inputs, now).map(RequestError::Blamed);
+        }
+        let part = |first: u32| inputs.part(first..first.saturating_add(rows_limit).min(rows));
         let mut parts = (0..rows).step_by(rows_limit as usize).map(part);
-        parts
-            .find_map(|part| self.blamed.cause_of_rows(inputs, part, now))
-            .map(RequestError::Blamed)
+        parts.find_map(|part| self.blamed.cause(&part, now)).map(RequestError::Blamed)
     }
 
     /// Refuses such inputs from here on: they ended the worker that ran them alone.
-    pub fn blame(&self, inputs: &InputRows, cause: &str) {
+    pub fn blame(&self, inputs: &Inputs, cause: &str) {
         self.blamed.add(inputs, cause, Instant::now());
     }
 
@@ -353,16 +354,15 @@ impl Version {
 
     pub(super) fn enqueue(
         &self,
-        inputs: InputRows,
+        inputs: Inputs,
         rows_limit: u32,
         timing: Timing,
         memory: Reservation,
     ) -> Enqueued {
         let (reply, answer) = oneshot::channel();
-        let key = inputs.group().clone();
-        let rows = inputs.rows();
-        let reply = ReplyTo::Client(reply);
-        let item = Pending { inputs, reply, memory, has_died_alone: false };
+        let key = inputs.group.clone();
+        let rows = inputs.rows;
+        let item = Pending::new(inputs, ReplyTo::Client(reply), memory);
         let entry = Entry { rows, timing, item };
         let ticket = self.state().queue.push(&key, rows_limit, entry);
         self.window_may_have_changed();

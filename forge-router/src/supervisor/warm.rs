@@ -47,9 +47,7 @@ async fn run(
     let now = Instant::now();
     let timing = Timing { arrived: now, deadline: now, priority: Priority::HIGHEST };
     let memory = unbounded.reservation();
-    let inputs = filled(number, row, rows).into();
-    let reply = ReplyTo::Client(reply);
-    let pending = Pending { inputs, reply, memory, has_died_alone: false };
+    let pending = Pending::new(filled(number, row, rows), ReplyTo::Client(reply), memory);
     let entry = Entry { rows, timing, item: pending };
     let batch = Batch { group: Group::of_tensors(row), rows, entries: vec![entry] };
     match link.submit(batch, now) {
@@ -67,7 +65,7 @@ fn lost() -> RequestError {
 fn filled(number: u8, row: &[TensorMeta], rows: u32) -> Inputs {
     let data = |meta: &TensorMeta| {
         let elements = meta.shape.elements().unwrap_or(0).saturating_mul(u64::from(rows));
-        element(meta.dtype, number).repeat(usize::try_from(elements).unwrap_or(0))
+        element(meta.dtype, number).repeat(usize::try_from(elements).unwrap_or(0)).into()
     };
     Inputs { group: Group::of_tensors(row), rows, data: row.iter().map(data).collect() }
 }

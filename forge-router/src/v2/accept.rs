@@ -198,7 +198,7 @@ fn value(input: &InferInput, kind: &ArgumentKind) -> Result<Value, String> {
         }
         ArgumentKind::Bool => match input.datatype {
             Datatype::Numbers(Dtype::Bool) => {
-                the_same(input.data.clone()).map(|byte| Value::Bool(byte != 0))
+                the_same(input.data.to_vec()).map(|byte| Value::Bool(byte != 0))
             }
             _ => Err(wrong("BOOL")),
         },

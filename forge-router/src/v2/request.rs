@@ -1,5 +1,7 @@
 //! An inference request, whichever transport brought it.
 
+use bytes::Bytes;
+
 use super::Datatype;
 
 /// A request, as its transport decoded it. Nothing about its tensors has been checked but that their
@@ -32,8 +34,9 @@ pub struct InferInput {
     pub datatype: Datatype,
     /// With the rows where the model's requests are batched.
     pub shape: Vec<u64>,
-    /// Little-endian, the last dimension fastest; strings each after its length, a `u32`.
-    pub data: Vec<u8>,
+    /// Little-endian, the last dimension fastest; strings each after its length, a `u32`. It may be a
+    /// slice of the body that it came in.
+    pub data: Bytes,
 }
 
 /// One output that the client asks for.

@@ -64,8 +64,8 @@ impl List {
         let mut waiting = self.waiting.clone();
         waiting.sort_by_key(|it| {
             match now.duration_since(it.timing.arrived) >= self.policy.longest_wait {
-                true => (0, 0, it.number),
-                false => (1, it.timing.priority.level(), it.number),
+                true => (0, Priority::HIGHEST, it.number),
+                false => (1, it.timing.priority, it.number),
             }
         });
         waiting
