@@ -11,6 +11,7 @@
 
 mod admin;
 mod app;
+mod asked;
 mod body;
 mod codec;
 mod connection;

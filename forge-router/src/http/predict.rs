@@ -9,9 +9,9 @@ use hyper::http::request::Parts;
 
 use super::app::App;
 use super::error::HttpError;
-use super::prediction::{Decoded, Encoded, Prediction, Protocol, Served};
+use super::prediction::{Asked, Decoded, Encoded, Prediction, Protocol, Served};
 use super::reply::Reply;
-use super::{body, codec, routes, wish};
+use super::{asked, body, codec, routes, wish};
 use crate::json::Form;
 use crate::memory_budget::Reservation;
 use crate::model::Version;
@@ -47,11 +47,12 @@ async fn predict(
 ) -> Result<Reply, HttpError> {
     let config = prediction.model().config();
     let wish = wish::of(&parts.headers, config.sticky_header.as_deref())?;
+    let asked = asked::of(&parts.headers)?;
     prediction.check_door()?;
     let mut memory = app.budget.reservation();
     let bytes = body::read(body, app.body_bounds(), &mut memory).await?;
     let length = bytes.len();
-    let json = Json { body: bytes, memory, form: Form::Single };
+    let json = Json { body: bytes, memory, asked, form: Form::Single };
     let (mut reply, version) = prediction.run(wish, length, json).await?;
     reply.headers_mut().insert(wish::VERSION, HeaderValue::from(version.0));
     Ok(reply)
@@ -61,6 +62,7 @@ async fn predict(
 struct Json {
     body: Bytes,
     memory: Reservation,
+    asked: Asked,
     /// How the inputs were given, once they are decoded.
     form: Form,
 }
@@ -72,7 +74,7 @@ impl Protocol for Json {
         let (body, memory) = (std::mem::take(&mut self.body), self.memory.take());
         let (decoded, form) = codec::decode(version, body, memory).await?;
         self.form = form;
-        Ok(decoded)
+        Ok(Decoded { asked: self.asked, ..decoded })
     }
 
     async fn encode(self, answer: Answer, served: Served) -> Result<Encoded<Reply>, HttpError> {
