@@ -19,6 +19,7 @@ mod config;
 mod ctl;
 mod dispatch;
 mod flat;
+mod grpc;
 mod http;
 pub mod json;
 mod logging;

@@ -12,7 +12,7 @@ use crate::request::RequestError;
 
 /// A body slower than this on the whole, past its first `body_timeout`, is given up: its memory is
 /// reserved as long as it comes.
-const SLOWEST_BYTES_PER_SECOND: u64 = 16 * 1024;
+pub const SLOWEST_BYTES_PER_SECOND: u64 = 16 * 1024;
 
 /// How much of a refused body is still read, so that its sender comes to read the refusal.
 const DRAINED_BYTES: usize = 1024 * 1024;

@@ -16,7 +16,7 @@ use crate::request::{Answer, Output, RequestError};
 use crate::tensor::{ArgumentKind, Dtype, TensorMeta};
 
 /// Bodies and outputs larger than this take longer than the other requests should wait.
-const LARGE: usize = 256 * 1024;
+pub const LARGE: usize = 256 * 1024;
 
 /// What is in every body that makes large tensors of little text.
 const FILLED: &[u8] = b"\"shape\"";
@@ -122,7 +122,7 @@ fn encode_now(answer: Answer, served: &Served, form: Form) -> Result<Counted, Ht
 }
 
 /// Runs `work` beside the event loop.
-async fn aside<T: Send + 'static>(
+pub async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, HttpError> {
     let done = tokio::task::spawn_blocking(work).await;

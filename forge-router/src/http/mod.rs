@@ -9,7 +9,8 @@
 //! It knows models by their public face only ([`crate::model`]): never workers, rings or the
 //! supervisor. Every status code is decided in `status.rs`.
 
-mod admin;
+mod activity;
+pub mod admin;
 mod app;
 mod body;
 mod codec;
@@ -17,10 +18,11 @@ mod connection;
 mod cors;
 mod docs_page;
 mod error;
-mod health;
+pub mod health;
 mod listener;
-mod models;
+pub mod models;
 mod openapi;
+mod outgoing;
 mod predict;
 mod prediction;
 mod reload;
@@ -28,8 +30,14 @@ mod reply;
 mod request_id;
 mod routes;
 mod status;
-mod wish;
+pub mod wish;
 mod write_timeout;
 
 pub use app::{App, HttpSettings, Phase};
+pub use body::{Bounds, SLOWEST_BYTES_PER_SECOND};
+pub use codec::{LARGE, aside};
+pub use error::HttpError;
 pub use listener::{BindError, Door, Listener};
+pub use prediction::{Asked, Decoded, Encoded, Prediction, Protocol, Served};
+pub use routes::Caller;
+pub use status::grpc_code;
