@@ -5,11 +5,13 @@
 
 #![forbid(unsafe_code)]
 
+mod grpc_load;
 mod load;
 mod paced;
 mod server;
 mod statistics;
 
+pub use grpc_load::{GrpcLoad, field, run_grpc, varint};
 pub use load::{Load, Measured, run};
 pub use paced::Paced;
 pub use server::{Server, binary};

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -15,9 +16,11 @@ pub struct Load {
     /// `host:port`
     pub address: String,
     pub path: String,
-    pub body: String,
+    /// Lines of the request's head, each with its end.
+    pub headers: String,
+    pub body: Bytes,
     /// Every answer's body must contain this.
-    pub expected: String,
+    pub expected: Bytes,
     pub connections: usize,
     pub duration: Duration,
 }
@@ -50,20 +53,20 @@ pub async fn run(load: &Load) -> io::Result<Measured> {
 /// The latencies of one connection's requests in microseconds.
 async fn client(load: Load, end: Instant) -> io::Result<Vec<f64>> {
     let request = format!(
-        "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-         \r\n{}",
+        "POST {} HTTP/1.1\r\nHost: {}\r\n{}Content-Length: {}\r\n\r\n",
         load.path,
         load.address,
+        load.headers,
         load.body.len(),
-        load.body
     );
+    let request = [request.as_bytes(), &load.body].concat();
     let mut stream = TcpStream::connect(&load.address).await?;
     stream.set_nodelay(true)?;
     let mut buffer = Vec::with_capacity(64 * 1024);
     let mut latencies = Vec::new();
     while Instant::now() < end {
         let sent = Instant::now();
-        stream.write_all(request.as_bytes()).await?;
+        stream.write_all(&request).await?;
         let body_at = read_answer(&mut stream, &mut buffer).await?;
         latencies.push(sent.elapsed().as_secs_f64() * 1e6);
         check(&buffer, body_at, &load.expected)?;
@@ -92,9 +95,9 @@ async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result
     }
 }
 
-fn check(answer: &[u8], body_at: usize, expected: &str) -> io::Result<()> {
+fn check(answer: &[u8], body_at: usize, expected: &[u8]) -> io::Result<()> {
     let is_ok = answer.starts_with(b"HTTP/1.1 200");
-    if is_ok && find(&answer[body_at..], expected.as_bytes()).is_some() {
+    if is_ok && find(&answer[body_at..], expected).is_some() {
         return Ok(());
     }
     Err(io::Error::other(format!("wrong answer: {}", String::from_utf8_lossy(answer))))

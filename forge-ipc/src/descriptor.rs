@@ -1,21 +1,21 @@
 //! What a frame carries, as bytes: a header and one entry per tensor, little-endian.
 //!
 //! ```text
-//! header  batch u64 · rows u32 · tensors u32 · outcome u32 · text u32 · compute_nanos u64
+//! header  batch u64 · rows u32 · tensors u32 · outcome u32 · text u32 · 3 × nanos u64
 //! entry   dtype u8 · rank u8 · 6 × 0 · offset u64 · length u64 · dims 8 × u64
 //! ```
 //!
-//! A request leaves the last three fields of the header 0. This file sees only bytes that were
+//! The nanos are those of [`ComputeNanos`]. A request leaves them, the outcome and, without arguments, the text 0. This file sees only bytes that were
 //! already copied out of shared memory, so what is checked here is what is used.
 
 use thiserror::Error;
 
 use crate::bytes::Reader;
 use crate::placement::{Placed, Placement};
-use crate::{Dtype, MAX_RANK, MAX_TENSORS, Shape, TensorMeta};
+use crate::{ComputeNanos, Dtype, MAX_RANK, MAX_TENSORS, Shape, TensorMeta};
 
 /// Bytes of an encoded [`Header`].
-pub(crate) const HEADER_BYTES: usize = 32;
+pub(crate) const HEADER_BYTES: usize = 48;
 
 /// Bytes of one encoded tensor entry.
 pub(crate) const ENTRY_BYTES: usize = 24 + 8 * MAX_RANK;
@@ -53,7 +53,7 @@ pub(crate) struct Header {
     pub(crate) outcome: u32,
     /// Bytes of the text area in use: an encoded structure, or a message.
     pub(crate) text: u32,
-    pub(crate) compute_nanos: u64,
+    pub(crate) compute: ComputeNanos,
 }
 
 impl Header {
@@ -64,7 +64,10 @@ impl Header {
         bytes[12..16].copy_from_slice(&self.tensors.to_le_bytes());
         bytes[16..20].copy_from_slice(&self.outcome.to_le_bytes());
         bytes[20..24].copy_from_slice(&self.text.to_le_bytes());
-        bytes[24..32].copy_from_slice(&self.compute_nanos.to_le_bytes());
+        let ComputeNanos { input, infer, output } = self.compute;
+        for (nanos, place) in [input, infer, output].iter().zip(bytes[24..].chunks_exact_mut(8)) {
+            place.copy_from_slice(&nanos.to_le_bytes());
+        }
         bytes
     }
 
@@ -90,7 +93,11 @@ impl Header {
             tensors: reader.u32()?,
             outcome: reader.u32()?,
             text: reader.u32()?,
-            compute_nanos: reader.u64()?,
+            compute: ComputeNanos {
+                input: reader.u64()?,
+                infer: reader.u64()?,
+                output: reader.u64()?,
+            },
         })
     }
 }
@@ -168,7 +175,7 @@ mod tests {
             tensors: 64,
             outcome: 3,
             text: 99,
-            compute_nanos: 5,
+            compute: ComputeNanos { input: 5, infer: u64::MAX, output: 6 },
         };
         assert_eq!(Header::decode(&header.encode()), Ok(header));
     }

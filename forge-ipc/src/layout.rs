@@ -10,7 +10,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use crate::descriptor::ENTRY_BYTES;
+use crate::descriptor::{ENTRY_BYTES, HEADER_BYTES};
 use crate::sync::AtomicU32;
 use crate::{Geometry, MAX_TENSORS, MAX_TEXT};
 
@@ -26,6 +26,7 @@ const ENTRIES_AREA: u64 = ENTRY_BYTES as u64 * MAX_TENSORS as u64;
 const _: () = {
     assert!(size_of::<RequestWords>() as u64 <= WORDS_BYTES);
     assert!(size_of::<ResponseWords>() as u64 <= WORDS_BYTES);
+    assert!(HEADER_BYTES as u64 <= HEADER_AREA);
     assert!(ENTRIES_AREA.is_multiple_of(ALIGNMENT) && (MAX_TEXT as u64).is_multiple_of(ALIGNMENT));
 };
 

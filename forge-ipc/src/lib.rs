@@ -21,11 +21,14 @@
 
 mod bell;
 mod bytes;
+mod compute;
 mod control;
 mod cursor;
 mod descriptor;
 mod doorbell;
 mod dtype;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod geometry;
 #[allow(unsafe_code)]
 mod heap;
@@ -52,6 +55,7 @@ mod violation;
 #[allow(unsafe_code)]
 mod worker_end;
 
+pub use compute::ComputeNanos;
 pub use control::{ControlError, ControlSocket, MAX_MESSAGE, Received};
 pub use descriptor::DescriptorError;
 pub use dtype::Dtype;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Geometry, Signature, TensorMeta};
 
 /// The version of everything two processes of different builds could disagree about.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// What the router says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,8 +9,8 @@ use crate::descriptor::Header;
 use crate::layout::{Frames, RequestWords, ResponseWords};
 use crate::region::{Region, WritableRegion, heap};
 use crate::{
-    BatchId, Dtype, FailureKind, Geometry, MAX_TEXT, Outcome, OutputSink, PeerViolation, RouterEnd,
-    Shape, Structure, TensorMeta, WorkerEnd, cursor,
+    BatchId, ComputeNanos, Dtype, FailureKind, Geometry, MAX_TEXT, Outcome, OutputSink,
+    PeerViolation, RouterEnd, Shape, Structure, TensorMeta, WorkerEnd, cursor,
 };
 
 const FIRST: u32 = u32::MAX - 2;
@@ -56,8 +56,13 @@ fn answer(worker: &mut WorkerEnd) -> Option<u64> {
     let into = frame.tensor(view.inputs[0].meta).unwrap();
     into.copy_from_slice(view.inputs[0].bytes);
     into.reverse();
-    request.finish(batch * 10);
+    request.finish(took(batch));
     Some(batch)
+}
+
+/// Times that tell batches apart.
+fn took(batch: u64) -> ComputeNanos {
+    ComputeNanos { input: batch, infer: batch * 10, output: u64::MAX - batch }
 }
 
 /// Takes the oldest completion; returns its batch and the bytes of its first output.
@@ -67,7 +72,7 @@ fn take(router: &mut RouterEnd) -> Option<(u64, Vec<u8>)> {
     let mut content = Vec::new();
     completion.copy(0, 0, &mut content, outputs[0].bytes().unwrap()).unwrap();
     let batch = completion.batch().0;
-    assert_eq!(completion.compute_nanos(), batch * 10);
+    assert_eq!(completion.compute(), took(batch));
     completion.release();
     Some((batch, content))
 }
@@ -144,7 +149,7 @@ fn failures_arrive_with_their_kind_and_as_much_of_the_message_as_fits() {
             let mut request = worker.next_request().unwrap().unwrap();
             // What was written before it failed is not part of the answer.
             request.start().1.tensor(bytes(5)).unwrap();
-            request.fail(kind, sent, 1);
+            request.fail(kind, sent, ComputeNanos::default());
             let completion = router.next_completion().unwrap().unwrap();
             let message = arrived.to_owned();
             assert_eq!(completion.outcome(), &Outcome::Failed { kind, message });
@@ -171,7 +176,7 @@ fn outputs_keep_their_structure() {
             frame.tensor(bytes(count)).unwrap();
         }
         given.iter().for_each(|structure| frame.structure(structure).unwrap());
-        request.finish(0);
+        request.finish(ComputeNanos::default());
         let completion = router.next_completion().unwrap().unwrap();
         let outputs = (0..tensors).map(bytes).collect();
         assert_eq!(completion.outcome(), &Outcome::Done { outputs, structure: arrived });
@@ -191,7 +196,7 @@ fn a_structure_that_cannot_be_passed_fails_the_batch_and_not_the_worker() {
     }
     frame.structure(&Structure::Tuple(vec![])).unwrap();
     frame.tensor(bytes(1)).unwrap();
-    request.finish(0);
+    request.finish(ComputeNanos::default());
     let completion = router.next_completion().unwrap().unwrap();
     assert!(matches!(completion.outcome(), Outcome::Failed { kind: FailureKind::Engine, .. }));
 }
@@ -341,14 +346,14 @@ fn an_index_out_of_reach_is_a_violation_and_keeps_the_router_awake() {
 
 fn any_header() -> impl Strategy<Value = Header> {
     let near = |most: u32| prop_oneof![8 => 0..most, 1 => any::<u32>()];
-    (0u64..2, 0u32..2, near(4), near(7), near(64), any::<u64>()).prop_map(
-        |(batch, rows, tensors, outcome, text, compute_nanos)| Header {
+    (0u64..2, 0u32..2, near(4), near(7), near(64), any::<[u64; 3]>()).prop_map(
+        |(batch, rows, tensors, outcome, text, [input, infer, output])| Header {
             batch,
             rows: 1 + rows / 2,
             tensors,
             outcome,
             text,
-            compute_nanos,
+            compute: ComputeNanos { input, infer, output },
         },
     )
 }

@@ -19,6 +19,9 @@ mod config;
 mod ctl;
 mod dispatch;
 mod flat;
+mod formats;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod grpc;
 mod http;
 pub mod json;

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use forge_ipc::ComputeNanos;
 use tokio::sync::oneshot;
 
 use crate::batching::{Group, Priority};
@@ -16,8 +18,9 @@ pub struct Inputs {
     /// How many rows it has; more than fit into a batch are run in parts. 1 where requests are not
     /// batched.
     pub rows: u32,
-    /// The elements of each tensor, in the order of the model's arguments, little-endian, all rows one after the other.
-    pub data: Vec<Vec<u8>>,
+    /// The elements of each tensor, in the order of the model's arguments, little-endian, all rows one
+    /// after the other. They may be slices of the body that they came in.
+    pub data: Vec<Bytes>,
 }
 
 /// What a request asks for beside an answer.
@@ -58,13 +61,15 @@ pub struct Answer {
     pub rows: u32,
     /// Whether the outputs are `[rows, …]`; else they are as the model returned them.
     pub is_batched: bool,
+    /// From when it was queued until a worker came to its batch.
+    pub waited: Duration,
     /// The worker's own measure of the batch.
     pub compute: Compute,
     /// What the outputs take of the memory for requests in flight.
     pub memory: Reservation,
 }
 
-/// How long a worker took for a batch, by its own clock.
+/// How long a worker took for a batch, by its own clock; in all no longer than the router saw it take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Compute {
     /// Until the model had its inputs: views of the frame, copies to the device.
@@ -76,8 +81,17 @@ pub struct Compute {
 }
 
 impl Compute {
+    /// What a worker told, as far as the time that passed here holds it: its word is not checked
+    /// otherwise.
+    pub fn told(told: ComputeNanos, passed: Duration) -> Self {
+        let input = Duration::from_nanos(told.input).min(passed);
+        let infer = Duration::from_nanos(told.infer).min(passed - input);
+        let output = Duration::from_nanos(told.output).min(passed - input - infer);
+        Self { input, infer, output }
+    }
+
     pub fn total(&self) -> Duration {
-        self.input + self.infer + self.output
+        self.input.saturating_add(self.infer).saturating_add(self.output)
     }
 }
 
@@ -146,4 +160,25 @@ pub enum RequestError {
     OutputShape(String),
     #[error("{cause}: raise models.{model}.frame_bytes")]
     OutputTooLarge { model: String, cause: String },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_cannot_tell_of_more_time_than_passed() {
+        let passed = Duration::from_nanos(100);
+        for (told, kept) in [
+            ((10, 20, 30), (10, 20, 30)),
+            ((10, 20, 90), (10, 20, 70)),
+            ((10, u64::MAX, 30), (10, 90, 0)),
+            ((u64::MAX, u64::MAX, u64::MAX), (100, 0, 0)),
+        ] {
+            let (input, infer, output) = told;
+            let compute = Compute::told(ComputeNanos { input, infer, output }, passed);
+            let [input, infer, output] = [kept.0, kept.1, kept.2].map(Duration::from_nanos);
+            assert_eq!(compute, Compute { input, infer, output }, "{told:?}");
+        }
+    }
 }

@@ -157,6 +157,7 @@ fn http_settings(server: &ServerConfig, address: SocketAddr) -> HttpSettings {
         admin: server.admin.clone(),
         address,
         access_log: server.access_log,
+        triton_metrics: server.triton_metrics,
     }
 }
 

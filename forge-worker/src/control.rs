@@ -11,7 +11,7 @@ use forge_ipc::{
 use crate::measure::Measure;
 use crate::rows_first::RowsFirst;
 use crate::sample::Sample;
-use crate::{Chosen, Engine, EngineError, ModelFile, affinity, loader, rehearse};
+use crate::{Chosen, Engine, EngineError, ModelFile, Stopwatch, affinity, loader, rehearse};
 
 /// Longest text of a failure in bytes, so that the message stays well under one packet.
 const LONGEST_FAILURE: usize = 16 * 1024;
@@ -130,7 +130,8 @@ fn probe<E: Engine>(
         let inputs = sample.views();
         let mut measure = Measure::default();
         let batch = BatchView { rows, inputs: &inputs, arguments: Arguments::in_order() };
-        RowsFirst::new(batching).run(engine, &batch, &mut measure).map(|()| measure)
+        let watch = &mut Stopwatch::start();
+        RowsFirst::new(batching).run(engine, &batch, &mut measure, watch).map(|()| measure)
     };
     let measure = match run(engine, 0.0) {
         // What is wrong with zeros is told, should ones be no better.

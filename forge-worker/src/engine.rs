@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use forge_ipc::{BatchView, FailureKind, FrameFull, LoadModel, OutputSink, Signature, TensorMeta};
 
+use crate::Stopwatch;
+
 /// One loaded model, run by one thread at a time: one loads it and tries it out, another serves.
 pub trait Engine: Sized + Send {
     /// The library behind this engine. Asked before anything is loaded.
@@ -35,14 +37,19 @@ pub trait Engine: Sized + Send {
     /// What the file tells about the model's arguments.
     fn signature(&self) -> &Signature;
 
-    /// Runs one batch: each input is contiguous `[rows, …]`, and so must each output be; without
+    /// Runs one batch, and tells `watch` when the model has its inputs and when it has returned: each input is contiguous `[rows, …]`, and so must each output be; without
     /// batching they are what a request sent and gets. Every output is asked from `out` in turn and
     /// filled whole; then their structure is told, once.
     ///
     /// # Errors
     ///
     /// Any variant but [`EngineError::Load`]; what was written to `out` is then forgotten.
-    fn run(&mut self, batch: &BatchView<'_>, out: &mut dyn OutputSink) -> Result<(), EngineError>;
+    fn run(
+        &mut self,
+        batch: &BatchView<'_>,
+        out: &mut dyn OutputSink,
+        watch: &mut Stopwatch,
+    ) -> Result<(), EngineError>;
 
     /// Finds the setting in which such batches run fastest with the same outputs, and keeps it.
     fn optimize(&mut self, _batches: &[Vec<TensorMeta>]) -> Result<Chosen, EngineError> {

@@ -27,6 +27,7 @@ mod rows_first;
 mod run;
 mod sample;
 mod serve;
+mod stopwatch;
 mod warm;
 
 pub use collected::{Collected, Difference, difference};
@@ -34,3 +35,4 @@ pub use engine::{Chosen, Description, Engine, EngineError, ModelFile};
 pub use log::say;
 pub use run::run;
 pub use sample::Sample;
+pub use stopwatch::Stopwatch;

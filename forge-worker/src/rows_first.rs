@@ -13,7 +13,7 @@ use forge_ipc::{
 };
 
 use crate::collected::Collected;
-use crate::{Engine, EngineError};
+use crate::{Engine, EngineError, Stopwatch};
 
 /// Shapes of rows that are remembered; beyond that they are forgotten and checked anew.
 const MOST_SHAPES: usize = 4096;
@@ -37,9 +37,10 @@ impl RowsFirst {
         engine: &mut E,
         batch: &BatchView<'_>,
         out: &mut dyn OutputSink,
+        watch: &mut Stopwatch,
     ) -> Result<(), EngineError> {
         if !self.batching {
-            return engine.run(batch, out);
+            return engine.run(batch, out, watch);
         }
         let row = row_of(batch.inputs);
         let is_seen = row.as_ref().is_none_or(|row| self.seen.contains(row));
@@ -48,13 +49,13 @@ impl RowsFirst {
             && let Some(inputs) = first_row(batch.inputs)
         {
             let alone = BatchView { rows: 1, inputs: &inputs, ..*batch };
-            let alone = run_checked(engine, &alone, &mut Collected::default());
+            let alone = run_checked(engine, &alone, &mut Collected::default(), watch);
             // Whatever else is wrong with the row shows in the batch as well.
             if let Err(error @ EngineError::OutputShape(_)) = alone {
                 return Err(error);
             }
         }
-        run_checked(engine, batch, out)?;
+        run_checked(engine, batch, out, watch)?;
         if let Some(row) = row.filter(|_| !is_seen) {
             if self.seen.len() == MOST_SHAPES {
                 self.seen.clear();
@@ -69,9 +70,11 @@ fn run_checked<E: Engine>(
     engine: &mut E,
     batch: &BatchView<'_>,
     out: &mut dyn OutputSink,
+    watch: &mut Stopwatch,
 ) -> Result<(), EngineError> {
+    watch.makes_inputs();
     let mut checked = Checked { out, rows: batch.rows, outputs: 0, offender: None, list: None };
-    engine.run(batch, &mut checked)?;
+    engine.run(batch, &mut checked, watch)?;
     let Checked { offender, list, .. } = checked;
     match (offender, list) {
         (Some((output, shape)), _) => Err(EngineError::OutputShape(format!(

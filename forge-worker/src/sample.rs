@@ -4,7 +4,7 @@ use forge_ipc::{Arguments, BatchView, Dtype, InputView, TensorMeta};
 use half::{bf16, f16};
 
 use crate::buffer::AlignedBuffer;
-use crate::{Collected, Engine, EngineError};
+use crate::{Collected, Engine, EngineError, Stopwatch};
 
 /// The tensors of a batch, filled with numbers: floats from 0 to 1, integers 0 or 1, so that they
 /// are good indices too. The same seed gives the same numbers.
@@ -67,7 +67,7 @@ impl Sample {
         let arguments = Arguments::in_order();
         let batch = BatchView { rows: self.rows(), inputs: &inputs, arguments };
         let mut collected = Collected::default();
-        engine.run(&batch, &mut collected)?;
+        engine.run(&batch, &mut collected, &mut Stopwatch::start())?;
         Ok(collected)
     }
 }

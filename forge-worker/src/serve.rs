@@ -2,7 +2,6 @@
 
 use std::os::fd::AsFd;
 use std::process;
-use std::time::Instant;
 
 use forge_ipc::{
     ControlError, ControlSocket, FromWorker, PeerViolation, Received, Request, ToWorker, WorkerEnd,
@@ -12,7 +11,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::log::say;
 use crate::rows_first::RowsFirst;
-use crate::{Engine, EngineError};
+use crate::{Engine, EngineError, Stopwatch};
 
 /// No wait is longer, so a lost wake-up costs a batch this much and not its deadline.
 const LONGEST_WAIT_MILLIS: u16 = 1000;
@@ -65,17 +64,17 @@ pub(crate) enum ServeError {
     Settle(#[from] EngineError),
 }
 
-/// Runs one batch and publishes what came of it; the time told is that of the engine alone. A lost
+/// Runs one batch and publishes what came of it; the times told are those of the engine alone. A lost
 /// device ends the process instead: the batch stays the one that was started and not answered.
 fn answer<E: Engine>(engine: &mut E, mut request: Request<'_>, rows_first: &mut RowsFirst) {
     let (batch, mut frame) = request.start();
-    let begun = Instant::now();
-    let outcome = rows_first.run(engine, &batch, &mut frame);
-    let nanos = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    let mut watch = Stopwatch::start();
+    let outcome = rows_first.run(engine, &batch, &mut frame, &mut watch);
+    let compute = watch.stop();
     match outcome {
-        Ok(()) => request.finish(nanos),
+        Ok(()) => request.finish(compute),
         Err(EngineError::DeviceLost(text)) => crash(&text),
-        Err(error) => request.fail(error.kind(), &error.to_string(), nanos),
+        Err(error) => request.fail(error.kind(), &error.to_string(), compute),
     }
 }
 

@@ -57,7 +57,7 @@ mod tests {
     use forge_ipc::{BatchView, Dtype, LoadModel, OutputSink, Shape, Signature};
 
     use super::*;
-    use crate::{Description, ModelFile};
+    use crate::{Description, ModelFile, Stopwatch};
 
     /// A model that can do nothing but fail.
     struct Failing(fn(String) -> EngineError);
@@ -75,7 +75,12 @@ mod tests {
             const { &Signature { arguments: Vec::new(), likely_row: None } }
         }
 
-        fn run(&mut self, _: &BatchView<'_>, _: &mut dyn OutputSink) -> Result<(), EngineError> {
+        fn run(
+            &mut self,
+            _: &BatchView<'_>,
+            _: &mut dyn OutputSink,
+            _: &mut Stopwatch,
+        ) -> Result<(), EngineError> {
             Err((self.0)("failed".to_owned()))
         }
     }

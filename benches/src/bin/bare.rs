@@ -37,7 +37,11 @@ async fn main() -> io::Result<()> {
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let began = Instant::now();
+    let json_bytes = request.headers().get("inference-header-content-length").cloned();
     let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    if let Some(length) = json_bytes {
+        return Ok(mean(&body, length.to_str().ok().and_then(|length| length.parse().ok())));
+    }
     let mut response = match double(&body, began) {
         Some(body) => Response::new(Full::new(Bytes::from(body))),
         None => {
@@ -49,6 +53,24 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
     let content_type = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     Ok(response)
+}
+
+/// The mean of the float32 behind the JSON, which is not looked at, as bytes.
+fn mean(body: &[u8], json_bytes: Option<usize>) -> Response<Full<Bytes>> {
+    let pixels = json_bytes.and_then(|length| body.get(length..)).unwrap_or_default();
+    let pixels = pixels.as_chunks::<4>().0;
+    // Eight sums side by side, as a vector unit makes them.
+    let mut sums = [0.0f32; 8];
+    for eight in pixels.chunks_exact(8) {
+        for (sum, pixel) in sums.iter_mut().zip(eight) {
+            *sum += f32::from_le_bytes(*pixel);
+        }
+    }
+    let mean = sums.iter().sum::<f32>() / pixels.len() as f32;
+    let mut response = Response::new(Full::new(Bytes::from(mean.to_le_bytes().to_vec())));
+    let content_type = HeaderValue::from_static("application/octet-stream");
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
 }
 
 fn double(body: &[u8], began: Instant) -> Option<Vec<u8>> {

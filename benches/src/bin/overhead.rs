@@ -66,8 +66,9 @@ fn load(server: &Server, connections: usize) -> Load {
     Load {
         address: server.address.clone(),
         path: "/v1/dummy/predict".to_owned(),
-        body: format!("{{\"input\":[{}]}}", numbers.join(",")),
-        expected: "\"output\":[0.0,1.462,2.924,".to_owned(),
+        headers: "Content-Type: application/json\r\n".to_owned(),
+        body: format!("{{\"input\":[{}]}}", numbers.join(",")).into(),
+        expected: "\"output\":[0.0,1.462,2.924,".into(),
         connections,
         duration: ROUND,
     }

@@ -4,7 +4,7 @@
 use crate::descriptor::{HEADER_BYTES, Header, decode_entries};
 use crate::layout::Frames;
 use crate::router_end::{InFlight, RouterEnd};
-use crate::{BatchId, FailureKind, MAX_TEXT, Outcome, PeerViolation, Structure};
+use crate::{BatchId, ComputeNanos, FailureKind, MAX_TEXT, Outcome, PeerViolation, Structure};
 
 /// The checked answer of the oldest batch in flight.
 #[derive(Debug)]
@@ -27,9 +27,9 @@ impl Completion<'_> {
         self.header.rows
     }
 
-    /// Nanoseconds the worker says it computed. Its own word, not checked.
-    pub fn compute_nanos(&self) -> u64 {
-        self.header.compute_nanos
+    /// How long the worker says it took. Its own word, not checked.
+    pub fn compute(&self) -> ComputeNanos {
+        self.header.compute
     }
 
     /// How it ended.

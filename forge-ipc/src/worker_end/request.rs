@@ -5,7 +5,7 @@ use crate::descriptor::Header;
 use crate::doorbell;
 use crate::placement::Placement;
 use crate::worker_end::{RequestSide, ResponseFrame, ResponseSide};
-use crate::{Arguments, BatchId, FailureKind, MAX_TEXT, TensorMeta};
+use crate::{Arguments, BatchId, ComputeNanos, FailureKind, MAX_TEXT, TensorMeta};
 
 /// One input of a batch, in shared memory.
 #[derive(Clone, Copy, Debug)]
@@ -78,34 +78,33 @@ impl Request<'_> {
         (batch, ResponseFrame { responses, placement, leaves, text: &mut header.text })
     }
 
-    /// Publishes the outputs, and wakes the router if it sleeps. `compute_nanos`: how long they
-    /// took.
-    pub fn finish(mut self, compute_nanos: u64) {
+    /// Publishes the outputs, and wakes the router if it sleeps.
+    pub fn finish(mut self, compute: ComputeNanos) {
         let tensors = self.placement.tensors();
         if let Some(leaves) = self.leaves.filter(|leaves| *leaves != tensors) {
             // The router would take it for a lie and kill this worker.
             let message = format!("the output has {leaves} leaves for {tensors} tensors");
-            return self.fail(FailureKind::Engine, &message, compute_nanos);
+            return self.fail(FailureKind::Engine, &message, compute);
         }
         // At most `MAX_TENSORS`.
         self.header.tensors = tensors as u32;
-        self.complete(compute_nanos);
+        self.complete(compute);
     }
 
     /// Publishes a failure, and wakes the router if it sleeps. Of the message at most [`MAX_TEXT`]
     /// bytes arrive.
-    pub fn fail(mut self, kind: FailureKind, message: &str, compute_nanos: u64) {
+    pub fn fail(mut self, kind: FailureKind, message: &str, compute: ComputeNanos) {
         // A character cut in half is one the router replaces.
         let message = &message.as_bytes()[..message.len().min(MAX_TEXT)];
         self.header.text = self.responses.write_text(message);
         self.header.outcome = kind.code();
         self.header.tensors = 0;
-        self.complete(compute_nanos);
+        self.complete(compute);
     }
 
-    fn complete(mut self, compute_nanos: u64) {
+    fn complete(mut self, compute: ComputeNanos) {
         self.mark_started();
-        self.header.compute_nanos = compute_nanos;
+        self.header.compute = compute;
         let Self { requests, responses, header, .. } = self;
         let place = responses.frames.header(responses.cursor.slot());
         responses.region.copy_in(place, &header.encode());

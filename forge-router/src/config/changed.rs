@@ -15,6 +15,7 @@ pub fn changed_keys(before: &ServerConfig, now: &ServerConfig) -> Vec<String> {
         ("max_inflight_bytes", before.max_inflight_bytes == now.max_inflight_bytes),
         ("cors_origins", before.cors_origins == now.cors_origins),
         ("access_log", before.access_log == now.access_log),
+        ("triton_metrics", before.triton_metrics == now.triton_metrics),
         ("header_timeout_s", before.header_timeout == now.header_timeout),
         ("body_timeout_s", before.body_timeout == now.body_timeout),
         ("shutdown_grace_s", before.shutdown_grace == now.shutdown_grace),

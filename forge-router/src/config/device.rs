@@ -31,6 +31,14 @@ impl Device {
         matches!(self, Self::Cuda(_))
     }
 
+    /// The index of a GPU.
+    pub fn gpu(self) -> Option<u32> {
+        match self {
+            Self::Cpu => None,
+            Self::Cuda(index) => Some(index),
+        }
+    }
+
     pub(super) fn parse(text: &str) -> Result<Self, NoDevice> {
         let index = |digits: &str| {
             let is_number = digits.len() <= 3 && digits.bytes().all(|byte| byte.is_ascii_digit());

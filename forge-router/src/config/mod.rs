@@ -15,10 +15,12 @@ mod cpus;
 mod device;
 mod error;
 mod inputs;
+mod labels;
 mod locate;
 mod memory;
 mod model;
 mod name;
+mod preprocess;
 mod section;
 mod server;
 mod show;
@@ -39,9 +41,11 @@ pub use changed::changed_keys;
 pub use check::report;
 pub use error::{ConfigErrors, Problem};
 pub use inputs::DeclaredInput;
+pub use labels::Labels;
 pub use memory::{FRAMES_PER_WORKER, frame_bytes, least_response_payload, request_payload};
 pub use model::ModelConfig;
 pub use name::ModelName;
+pub use preprocess::{Color, Layout, Preprocess, Resize, Size};
 pub use server::ServerConfig;
 pub use show::table;
 pub use source::{Files, Source};
@@ -130,7 +134,7 @@ pub fn for_models(
 }
 
 /// A model that is loaded into a running server: a file that was found already, and the keys of a
-/// `[models.NAME]` table but `path`.
+/// `[models.NAME]` table but `path`. Relative paths in it start at that file.
 pub fn for_loading(
     name: &str,
     path: PathBuf,

@@ -1,7 +1,7 @@
 //! `[models.NAME]`: one model.
 
 use std::num::{NonZeroU32, NonZeroU64};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use toml::{Table, Value};
@@ -10,9 +10,11 @@ use crate::batching::Priority;
 
 use super::error::Problems;
 use super::inputs::{self, DeclaredInput};
+use super::labels::{self, Labels};
 use super::locate::Place;
 use super::memory;
 use super::name::ModelName;
+use super::preprocess::{self, Preprocess};
 use super::section::Section;
 use super::workers::{self, Machine, WorkerConfig, WorkersPlan};
 
@@ -67,6 +69,12 @@ pub struct ModelConfig {
     pub optimize: bool,
     /// Empty where nothing is declared.
     pub inputs: Vec<DeclaredInput>,
+    /// How an image becomes a tensor; `None` where none is taken.
+    pub preprocess: Option<Preprocess>,
+    /// What its classes are called.
+    pub labels: Option<Labels>,
+    /// Whether the scores of classes are made probabilities.
+    pub softmax: bool,
     /// Whether what a crashed worker had not answered runs again.
     pub retry_on_crash: bool,
     /// How long a request that ended a worker is refused; zero: not at all.
@@ -110,7 +118,8 @@ pub(super) fn read(
     machine: &Machine,
 ) -> Option<ModelConfig> {
     let path = path(&mut section, place);
-    let config = settings(&mut section, name, path.clone().unwrap_or_default(), machine);
+    let file = path.clone().unwrap_or_default();
+    let config = settings(&mut section, name, (place.directory, file), machine);
     section.finish();
     path.map(|_| config)
 }
@@ -119,7 +128,8 @@ pub(super) fn read(
 pub(super) fn with_defaults(name: ModelName, file: PathBuf, machine: &Machine) -> ModelConfig {
     // An empty table has nothing in it that could be wrong.
     let problems = Problems::default();
-    settings(&mut Section::new("", Table::new(), &problems), name, file, machine)
+    let mut section = Section::new("", Table::new(), &problems);
+    settings(&mut section, name, (Path::new(""), file), machine)
 }
 
 /// Reads the table of a model whose file is told elsewhere.
@@ -129,7 +139,8 @@ pub(super) fn with_settings(
     file: PathBuf,
     machine: &Machine,
 ) -> ModelConfig {
-    let config = settings(&mut section, name, file, machine);
+    let directory = file.parent().unwrap_or(Path::new("")).to_owned();
+    let config = settings(&mut section, name, (&directory, file), machine);
     section.finish();
     config
 }
@@ -148,7 +159,7 @@ fn path(section: &mut Section<'_>, place: Place<'_>) -> Option<PathBuf> {
 fn settings(
     section: &mut Section<'_>,
     name: ModelName,
-    path: PathBuf,
+    (directory, path): (&Path, PathBuf),
     machine: &Machine,
 ) -> ModelConfig {
     let batching = section.flag("batching", true);
@@ -173,6 +184,9 @@ fn settings(
         check_batching: section.flag("check_batching", true),
         optimize: optimize(section),
         inputs: inputs::read(section),
+        preprocess: preprocess::read(section),
+        labels: labels::read(section, directory),
+        softmax: section.flag("softmax", false),
         retry_on_crash: section.flag("retry_on_crash", true),
         poison_ttl: section.seconds("poison_ttl_s", 0.0..=DAY_S, POISON_TTL_S),
         restart_limit: section.size("restart_limit", MOST_RESTARTS, "").unwrap_or(RESTART_LIMIT),
@@ -234,6 +248,12 @@ fn check_together(section: &Section<'_>, config: &ModelConfig) {
     if !config.batching && !config.batch_window.is_zero() && section.is_sound(&["batching"]) {
         let cause = "batching = false runs each request alone: there is nothing to wait for";
         problems.conflict(&section.key("batch_window_ms"), cause);
+    }
+    if let Some(preprocess) = &config.preprocess
+        && section.is_sound(&["inputs", "preprocess"])
+        && let Err(cause) = preprocess::check(preprocess, &config.inputs)
+    {
+        problems.conflict(&section.key("preprocess"), cause);
     }
     if section.is_sound(&["inputs", "max_batch_size", "frame_bytes"])
         && let Err(cause) = memory::check_frames(config)

@@ -52,6 +52,8 @@ pub struct ServerConfig {
     /// Web origins that may read answers, as browsers send them, or `*`.
     pub cors_origins: Vec<String>,
     pub access_log: bool,
+    /// Whether `/metrics` also has Triton's names.
+    pub triton_metrics: bool,
     /// Longest time for a request's head.
     pub header_timeout: Duration,
     /// Longest pause between two pieces of a body.
@@ -82,6 +84,7 @@ pub(super) fn read(
             .unwrap_or(MAX_INFLIGHT_BYTES),
         cors_origins: cors_origins(&mut section),
         access_log: section.flag("access_log", false),
+        triton_metrics: section.flag("triton_metrics", false),
         header_timeout: section.seconds("header_timeout_s", 0.001..=HOUR_S, HEADER_TIMEOUT_S),
         body_timeout: section.seconds("body_timeout_s", 0.001..=HOUR_S, BODY_TIMEOUT_S),
         shutdown_grace: shutdown_grace(&mut section, overrides),

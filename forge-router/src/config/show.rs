@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use toml::{Table, Value};
 
-use super::{Admin, Config, DeclaredInput, ModelConfig, ServerConfig, cpus};
+use super::{
+    Admin, Config, DeclaredInput, ModelConfig, Preprocess, Resize, ServerConfig, Size, cpus,
+};
 
 /// The config as a file would have to say it to leave nothing to a default.
 ///
@@ -38,6 +40,7 @@ fn server(config: &ServerConfig) -> Table {
         ("max_inflight_bytes", Some(whole(config.max_inflight_bytes.get() as u64))),
         ("cors_origins", Some(list(config.cors_origins.iter().map(|it| text(it))))),
         ("access_log", Some(config.access_log.into())),
+        ("triton_metrics", Some(config.triton_metrics.into())),
         ("header_timeout_s", Some(seconds(config.header_timeout))),
         ("body_timeout_s", Some(seconds(config.body_timeout))),
         ("shutdown_grace_s", Some(seconds(config.shutdown_grace))),
@@ -68,6 +71,9 @@ fn model(config: &ModelConfig) -> Table {
         ("max_worker_age_s", config.max_worker_age.map(seconds)),
         ("sticky_header", config.sticky_header.as_deref().map(text)),
         ("inputs", (!config.inputs.is_empty()).then_some(inputs)),
+        ("preprocess", config.preprocess.as_ref().map(|it| preprocess(it).into())),
+        ("labels", config.labels.as_ref().map(|labels| path(&labels.path))),
+        ("softmax", Some(config.softmax.into())),
     ]);
     table.extend(workers(config));
     table
@@ -97,6 +103,28 @@ fn input(input: &DeclaredInput) -> Table {
         ("name", Some(text(&input.name))),
         ("dtype", Some(text(input.dtype.name()))),
         ("shape", Some(list(input.shape.iter().map(dim)))),
+    ])
+}
+
+fn preprocess(preprocess: &Preprocess) -> Table {
+    let numbers = |numbers: [f64; 3]| list(numbers.into_iter().map(Value::Float));
+    let size = |size: Size| list([size.height, size.width].into_iter().map(|it| whole(it.into())));
+    keys([
+        ("input", preprocess.input.as_deref().map(text)),
+        (
+            "resize",
+            preprocess.resize.map(|resize| match resize {
+                Resize::ShorterSide(side) => whole(side.into()),
+                Resize::Exactly(exactly) => size(exactly),
+            }),
+        ),
+        ("center_crop", preprocess.center_crop.map(size)),
+        ("scale", Some(preprocess.scale.into())),
+        ("mean", Some(numbers(preprocess.mean))),
+        ("std", Some(numbers(preprocess.std))),
+        ("layout", Some(text(preprocess.layout.name()))),
+        ("color", Some(text(preprocess.color.name()))),
+        ("max_pixels", Some(whole(preprocess.max_pixels.get()))),
     ])
 }
 

@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use forge_ipc::PeerViolation;
 use tokio::io::unix::AsyncFd;
 
@@ -108,7 +109,7 @@ async fn sleep(
 }
 
 fn settle(version: &Version, finished: Finished) {
-    let Finished { batch, compute, result } = finished;
+    let Finished { batch, is_made_up, begun, compute, result } = finished;
     let scattered = match result {
         Ok(scattered) => scattered,
         Err((kind, message)) => {
@@ -118,6 +119,9 @@ fn settle(version: &Version, finished: Finished) {
             };
         }
     };
+    if !is_made_up {
+        version.count_batch(batch.rows, compute);
+    }
     if let Some(Ok(first)) = scattered.first() {
         version.answered(|| Example {
             inputs: batch.group.clone(),
@@ -127,13 +131,14 @@ fn settle(version: &Version, finished: Finished) {
     }
     for (entry, scattered) in batch.entries.into_iter().zip(scattered) {
         let Pending { inputs, reply, mut memory, .. } = entry.item;
-        memory.shrink(inputs.data.iter().map(Vec::len).sum());
+        memory.shrink(inputs.data.iter().map(Bytes::len).sum());
         drop(inputs);
         let answer = scattered.map(|Scattered { outputs, structure }| Answer {
             outputs,
             structure,
             rows: entry.rows,
             is_batched: version.config().batching,
+            waited: begun.saturating_duration_since(entry.timing.arrived),
             compute,
             memory,
         });

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use bytes::Bytes;
 use forge_ipc::{BatchId, Outcome, PeerViolation, RouterEnd, TensorMeta};
 use tokio::sync::Notify;
 
@@ -42,6 +43,8 @@ struct Ring {
 struct InFlight {
     id: BatchId,
     submitted: Instant,
+    /// Nobody sent it: it warms the worker.
+    is_made_up: bool,
     batch: Batch<Pending>,
 }
 
@@ -66,6 +69,10 @@ pub enum Refused {
 #[derive(Debug)]
 pub struct Finished {
     pub batch: Batch<Pending>,
+    /// Nobody sent it: it warmed the worker.
+    pub is_made_up: bool,
+    /// When the worker came to it, by this process's clock.
+    pub begun: Instant,
     pub compute: Compute,
     /// An answer per request in the order of the batch, or what went wrong for all of them.
     pub result: Scatter,
@@ -104,13 +111,28 @@ impl WorkerLink {
     /// Copies every row to its place in the next frame and hands the frame to the worker. The
     /// caller holds a credit, so there is a free frame, and cut by bytes, so the rows fit.
     pub fn submit(&self, batch: Batch<Pending>, now: Instant) -> Result<(), Refused> {
+        self.hand_over(batch, now, false)
+    }
+
+    /// As [`submit`](Self::submit), of a batch that nobody sent: it does not count as one of the
+    /// model's.
+    pub fn submit_made_up(&self, batch: Batch<Pending>, now: Instant) -> Result<(), Refused> {
+        self.hand_over(batch, now, true)
+    }
+
+    fn hand_over(
+        &self,
+        batch: Batch<Pending>,
+        now: Instant,
+        is_made_up: bool,
+    ) -> Result<(), Refused> {
         let mut ring = self.ring();
         if ring.is_abandoned {
             return Err(Refused::Gone(batch));
         }
         match ring.write(&batch, self.batching) {
             Ok(id) => {
-                ring.in_flight.push_back(InFlight { id, submitted: now, batch });
+                ring.in_flight.push_back(InFlight { id, submitted: now, is_made_up, batch });
                 Ok(())
             }
             Err(error) => Err(Refused::Unfit(batch, error)),
@@ -156,6 +178,11 @@ impl WorkerLink {
         let since =
             ring.last_completion.map_or(oldest.submitted, |last| last.max(oldest.submitted));
         Ok(Some(Busy { since, has_started: ring.end.started()?.is_some() }))
+    }
+
+    /// How many requests are in batches that wait for the one the worker runs.
+    pub fn waiting_requests(&self) -> usize {
+        self.ring().in_flight.iter().skip(1).map(|waiting| waiting.batch.entries.len()).sum()
     }
 
     /// Waits until nothing is in flight; somebody else must serve the completions meanwhile.
@@ -231,7 +258,7 @@ impl Ring {
             let slot = frame.tensor(meta).map_err(|full| unexpected(&full.to_string()))?;
             let mut offset = 0;
             for entry in &batch.entries {
-                let bytes = entry.item.inputs.data.get(index).map_or(&[][..], Vec::as_slice);
+                let bytes = entry.item.inputs.data.get(index).map_or(&[][..], Bytes::as_ref);
                 frame.write(slot, offset, bytes).map_err(|full| unexpected(&full.to_string()))?;
                 offset += bytes.len() as u64;
             }
@@ -253,8 +280,9 @@ impl Ring {
         // `next_completion` has checked that this is the oldest batch in flight.
         let Some(mut oldest) = self.in_flight.pop_front() else { return Ok(None) };
         debug_assert_eq!(oldest.id, completion.batch());
-        let infer = Duration::from_nanos(completion.compute_nanos());
-        let compute = Compute { infer, ..Compute::default() };
+        let passed = now.saturating_duration_since(oldest.submitted);
+        let compute = Compute::told(completion.compute(), passed);
+        let begun = begun(oldest.submitted, self.last_completion, now, compute);
         let result = match completion.outcome() {
             Outcome::Done { outputs, structure } => {
                 let taken = Taken { completion: &completion, outputs, structure, batching };
@@ -267,7 +295,8 @@ impl Ring {
                 completion.release();
                 self.last_completion = Some(now);
                 self.answered += u64::from(result.is_ok());
-                Ok(Some(Finished { batch: oldest.batch, compute, result }))
+                let InFlight { batch, is_made_up, .. } = oldest;
+                Ok(Some(Finished { batch, is_made_up, begun, compute, result }))
             }
             Err(violation) => {
                 drop(completion);
@@ -278,9 +307,46 @@ impl Ring {
     }
 }
 
+/// When a worker came to a batch: when it had answered the one before, which is seen late where this
+/// process was busy, but not so late that its own time would not fit in before `now`.
+fn begun(submitted: Instant, last: Option<Instant>, now: Instant, compute: Compute) -> Instant {
+    let turn = last.map_or(submitted, |last| last.max(submitted));
+    let latest = now.checked_sub(compute.total()).unwrap_or(submitted);
+    turn.min(latest).max(submitted)
+}
+
 /// Answers every request of a batch with the same error.
 pub fn fail_all(batch: Batch<Pending>, error: &RequestError) {
     for entry in batch.entries {
         answer(entry.item, Err(error.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// In milliseconds: when a batch was submitted, the one before it came back, it came back itself, and what
+    /// it took; then when the worker came to it.
+    #[test]
+    fn a_batch_begins_when_the_worker_has_answered_the_one_before() {
+        let zero = Instant::now();
+        let at = |millis| zero + Duration::from_millis(millis);
+        for (submitted, last, now, took, expected) in [
+            (10, None, 40, 20, 10),
+            (10, Some(5), 40, 20, 10),
+            (10, Some(20), 40, 20, 20),
+            // The router was busy and saw both answers at once.
+            (10, Some(40), 40, 20, 20),
+            (10, Some(40), 40, 0, 40),
+            // No worker began before it had the batch.
+            (10, Some(40), 40, 900, 10),
+        ] {
+            let compute = Compute { infer: Duration::from_millis(took), ..Compute::default() };
+            let begun = begun(at(submitted), last.map(at), at(now), compute);
+            assert_eq!(begun, at(expected), "{submitted} {last:?} {now} {took}");
+        }
     }
 }

@@ -24,7 +24,7 @@ use crate::http::{
 use crate::memory_budget::Reservation;
 use crate::model::{Named, Version, VersionId};
 use crate::request::{Answer, RequestError};
-use crate::v2::{self, Parameters, RequestedOutput};
+use crate::v2::{self, InferRequest};
 
 /// The id of a request that was refused, for who has to tell of it.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ pub async fn infer(
     let Head { model, id, .. } = head.clone();
     let length = message.0.len();
     let timeout = asked.timeout();
-    let message = Infer { message: message.0, memory, timeout, kept: Kept::default() };
+    let message = Infer { message: message.0, memory, timeout, request: InferRequest::default() };
     let outcome = match Prediction::begin(app, &model, &asked.call.id) {
         Ok(mut prediction) => {
             let outcome = predict(&mut prediction, asked, &head, length, message).await;
@@ -104,15 +104,8 @@ struct Infer {
     memory: Reservation,
     /// What the client leaves it.
     timeout: Option<Duration>,
-    kept: Kept,
-}
-
-/// What of a request its answer depends on.
-#[derive(Debug, Default)]
-struct Kept {
-    id: String,
-    parameters: Parameters,
-    outputs: Vec<RequestedOutput>,
+    /// What is left of the request once its inputs were taken.
+    request: InferRequest,
 }
 
 impl Protocol for Infer {
@@ -120,47 +113,41 @@ impl Protocol for Infer {
 
     async fn decode(&mut self, version: &Arc<Version>) -> Result<Decoded, HttpError> {
         let (message, memory) = (std::mem::take(&mut self.message), self.memory.take());
-        let (mut decoded, kept) = if message.len() <= LARGE {
+        let (mut decoded, request) = if message.len() <= LARGE {
             decode_now(version, &message, memory)?
         } else {
             let version = Arc::clone(version);
             aside(move || decode_now(&version, &message, memory)).await??
         };
-        self.kept = kept;
+        self.request = request;
         let shorter = [decoded.asked.timeout, self.timeout].into_iter().flatten().min();
         decoded.asked.timeout = shorter;
         Ok(decoded)
     }
 
     async fn encode(self, answer: Answer, served: Served) -> Result<Encoded<Answered>, HttpError> {
-        let Self { kept, .. } = self;
+        let Self { request, .. } = self;
         let answered = if answer.memory.bytes() <= LARGE {
-            encode::encode(answer, &served, kept)?
+            encode::encode(answer, &served, &request)?
         } else {
-            aside(move || encode::encode(answer, &served, kept)).await??
+            aside(move || encode::encode(answer, &served, &request)).await??
         };
         let bytes = prost::Message::encoded_len(&answered.response);
         Ok(Encoded { reply: answered, bytes })
     }
 }
 
-/// `memory` holds the message's bytes and comes to hold the tensors'.
+/// `memory` holds the message's bytes and comes to hold the tensors', which may be slices of it.
 fn decode_now(
     version: &Version,
     message: &Bytes,
     mut memory: Reservation,
-) -> Result<(Decoded, Kept), HttpError> {
+) -> Result<(Decoded, InferRequest), HttpError> {
     let mut request = decode::decode(message, &mut memory)?;
+    v2::check_outputs(&request.outputs, version)?;
     let (priority, timeout) = v2::asked(&request);
     let given = std::mem::take(&mut request.inputs);
-    let is_batched = version.config().batching;
-    let inputs = v2::accept(given, version.interface(), is_batched)?;
-    let arguments = inputs.group.arguments.as_ref().map_or(0, |arguments| arguments.len());
-    let kept = inputs.data.iter().map(Vec::len).sum::<usize>() + arguments;
-    let held = memory.bytes();
-    // The message's bytes are not needed any more; they go with the caller's.
-    memory.shrink(held.saturating_sub(kept));
+    let inputs = v2::accept(given, version.interface(), version.config().batching)?;
     let asked = http::Asked { priority, timeout };
-    let v2::InferRequest { id, parameters, outputs, .. } = request;
-    Ok((Decoded { inputs, memory, asked }, Kept { id, parameters, outputs }))
+    Ok((Decoded { inputs, memory, asked }, request))
 }

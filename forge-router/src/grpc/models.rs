@@ -1,7 +1,5 @@
 //! What models are: readiness, metadata and configuration, in the protocol's messages.
 
-use std::sync::Arc;
-
 use super::generated::model_config::SchedulingChoice;
 use super::generated::model_instance_group::Kind;
 use super::generated::model_metadata_response::TensorMetadata;
@@ -13,125 +11,97 @@ use super::generated::{
 };
 use super::infer::version_of;
 use crate::http::{App, HttpError, models};
-use crate::model::{Model, ModelState, Version};
-use crate::request::RequestError;
-use crate::v2::{self, Datatype, PLATFORM};
+use crate::model::ModelState;
+use crate::v2::{self, DynamicBatching, InstanceGroup, PLATFORM, TensorConfiguration};
 
 /// Whether a model, or one version of it, answers.
 pub fn is_ready(app: &App, name: &str, version: &str) -> Result<bool, HttpError> {
     let model = models::find(app, name)?;
-    let is_ready = model.status().state == ModelState::Ready;
-    Ok(match version_of(version)? {
-        None => is_ready,
-        Some(_) => is_ready && !versions(&model, version)?.is_empty(),
-    })
+    let version = version_of(version)?;
+    let is_there = version.is_none() || models::find_version(app, name, version).is_ok();
+    Ok(is_there && model.status().state == ModelState::Ready)
 }
 
 /// What a model takes and returns.
 pub fn metadata(app: &App, name: &str, version: &str) -> Result<ModelMetadataResponse, HttpError> {
-    let model = models::find(app, name)?;
-    let v2::ModelMetadata { name, versions, inputs, outputs, .. } = of_one(&model, version)?.0;
-    let tensors = |tensors: Vec<v2::TensorMetadata>| {
-        let tensor = |tensor: v2::TensorMetadata| TensorMetadata {
-            shape: tensor.shape(),
-            datatype: tensor.datatype.name().to_owned(),
-            name: tensor.name,
-        };
-        tensors.into_iter().map(tensor).collect()
-    };
+    let named = version_of(version)?;
+    let (model, version) = models::find_version(app, name, named)?;
+    let metadata = v2::metadata(&model, &version);
     Ok(ModelMetadataResponse {
-        name,
-        versions,
+        name: metadata.name,
+        versions: match named {
+            None => metadata.versions,
+            Some(version) => vec![version.to_string()],
+        },
         platform: PLATFORM.to_owned(),
-        inputs: tensors(inputs),
-        outputs: tensors(outputs),
+        inputs: metadata.inputs.into_iter().map(tensor).collect(),
+        outputs: metadata.outputs.into_iter().map(tensor).collect(),
         ..Default::default()
     })
 }
 
 /// How a model is served, in the words of Triton's configuration.
 pub fn config(app: &App, name: &str, version: &str) -> Result<ModelConfigResponse, HttpError> {
-    let model = models::find(app, name)?;
-    let (metadata, version) = of_one(&model, version)?;
-    let config = version.config();
-    let batching = ModelDynamicBatching {
-        max_queue_delay_microseconds: u64::try_from(config.batch_window.as_micros())
-            .unwrap_or(u64::MAX),
-        ..Default::default()
-    };
+    let (model, version) = models::find_version(app, name, version_of(version)?)?;
+    let told = v2::configuration(v2::metadata(&model, &version), version.config());
+    let num_versions = u32::try_from(told.version_policy.latest.num_versions).unwrap_or(u32::MAX);
     let config = ModelConfig {
-        name: metadata.name,
-        platform: PLATFORM.to_owned(),
-        backend: "pytorch".to_owned(),
+        name: told.name,
+        platform: told.platform.to_owned(),
+        backend: told.backend.to_owned(),
         version_policy: Some(ModelVersionPolicy {
-            policy_choice: Some(PolicyChoice::Latest(Latest { num_versions: 1 })),
+            policy_choice: Some(PolicyChoice::Latest(Latest { num_versions })),
         }),
-        max_batch_size: i32::try_from(metadata.max_batch_size).unwrap_or(i32::MAX),
-        input: metadata.inputs.into_iter().map(input).collect(),
-        output: metadata.outputs.into_iter().map(output).collect(),
-        instance_group: instances(&version, name),
+        max_batch_size: i32::try_from(told.max_batch_size).unwrap_or(i32::MAX),
+        input: told.input.into_iter().map(input).collect(),
+        output: told.output.into_iter().map(output).collect(),
+        instance_group: told.instance_group.into_iter().map(instances).collect(),
         model_transaction_policy: Some(ModelTransactionPolicy { decoupled: false }),
-        scheduling_choice: config.batching.then_some(SchedulingChoice::DynamicBatching(batching)),
+        scheduling_choice: told.dynamic_batching.map(batching),
         ..Default::default()
     };
     Ok(ModelConfigResponse { config: Some(config) })
 }
 
-/// The versions of a model that answer, or the one that is named.
-pub fn versions(model: &Model, version: &str) -> Result<Vec<Arc<Version>>, HttpError> {
-    let route = model.route();
-    let Some(id) = version_of(version)? else { return Ok(route.versions().cloned().collect()) };
-    if let Some(version) = route.versions().find(|version| version.id() == id) {
-        return Ok(vec![Arc::clone(version)]);
-    }
-    let available: Vec<String> = route.versions().map(|version| version.id().to_string()).collect();
-    let (model, available) = (model.name.to_string(), available.join(", "));
-    Err(RequestError::UnknownVersion { model, version: id.0, available }.into())
-}
-
-/// The version that is named, or the first that answers.
-fn of_one(model: &Model, version: &str) -> Result<(v2::ModelMetadata, Arc<Version>), HttpError> {
-    let version = versions(model, version)?.into_iter().next().ok_or_else(|| {
-        let (model, state) = (model.name.to_string(), model.status().state.to_string());
-        RequestError::NotReady { model, state }
-    })?;
-    Ok((v2::metadata(model, &version), version))
-}
-
-fn input(tensor: v2::TensorMetadata) -> ModelInput {
-    ModelInput {
-        data_type: data_type(tensor.datatype).into(),
-        dims: tensor.row,
-        optional: tensor.is_optional,
+fn tensor(tensor: v2::TensorMetadata) -> TensorMetadata {
+    TensorMetadata {
+        shape: tensor.shape(),
+        datatype: tensor.datatype.name().to_owned(),
         name: tensor.name,
+    }
+}
+
+fn input(tensor: TensorConfiguration) -> ModelInput {
+    let data_type = data_type(&tensor.data_type);
+    let TensorConfiguration { name, dims, optional, .. } = tensor;
+    ModelInput { name, data_type, dims, optional, ..Default::default() }
+}
+
+fn output(tensor: TensorConfiguration) -> ModelOutput {
+    let data_type = data_type(&tensor.data_type);
+    let TensorConfiguration { name, dims, .. } = tensor;
+    ModelOutput { name, data_type, dims, ..Default::default() }
+}
+
+fn data_type(name: &str) -> i32 {
+    DataType::from_str_name(name).unwrap_or_default().into()
+}
+
+fn batching(told: DynamicBatching) -> SchedulingChoice {
+    let max_queue_delay_microseconds = told.max_queue_delay_microseconds;
+    SchedulingChoice::DynamicBatching(ModelDynamicBatching {
+        max_queue_delay_microseconds,
+        ..Default::default()
+    })
+}
+
+fn instances(group: InstanceGroup) -> ModelInstanceGroup {
+    let gpus = group.gpus.iter().filter_map(|gpu| i32::try_from(*gpu).ok()).collect();
+    ModelInstanceGroup {
+        name: group.name,
+        kind: Kind::from_str_name(group.kind).unwrap_or_default().into(),
+        count: i32::try_from(group.count).unwrap_or(i32::MAX),
+        gpus,
         ..Default::default()
     }
-}
-
-fn output(tensor: v2::TensorMetadata) -> ModelOutput {
-    ModelOutput {
-        data_type: data_type(tensor.datatype).into(),
-        dims: tensor.row,
-        name: tensor.name,
-        ..Default::default()
-    }
-}
-
-fn data_type(datatype: Datatype) -> DataType {
-    DataType::from_str_name(&datatype.config_name()).unwrap_or_default()
-}
-
-/// Workers of a kind are one group.
-fn instances(version: &Version, model: &str) -> Vec<ModelInstanceGroup> {
-    let workers = &version.config().workers;
-    let group = |kind: Kind, is_gpu: bool| {
-        let count = workers.iter().filter(|worker| worker.device.is_gpu() == is_gpu).count();
-        (count > 0).then(|| ModelInstanceGroup {
-            name: model.to_owned(),
-            kind: kind.into(),
-            count: i32::try_from(count).unwrap_or(i32::MAX),
-            ..Default::default()
-        })
-    };
-    [group(Kind::Gpu, true), group(Kind::Cpu, false)].into_iter().flatten().collect()
 }

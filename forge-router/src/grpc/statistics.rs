@@ -1,58 +1,62 @@
 //! `ModelStatistics`: what versions have done so far.
 
-use std::time::UNIX_EPOCH;
-
 use super::generated::{
     InferBatchStatistics, InferStatistics, ModelStatistics, ModelStatisticsResponse,
     StatisticDuration,
 };
-use super::models::versions;
+use super::infer::version_of;
 use crate::http::{App, HttpError, models};
-use crate::model::{BatchStatistics, Model, Spent, Version};
+use crate::v2::{self, RowsStatistics, Spent};
 
 /// Of one version, of all of a model's, or of all models'.
 pub fn of(app: &App, name: &str, version: &str) -> Result<ModelStatisticsResponse, HttpError> {
-    let models = match name {
-        "" => app.registry().models(),
-        name => vec![models::find(app, name)?],
+    let all_of = |name: &str| -> Result<Vec<ModelStatistics>, HttpError> {
+        let (model, _) = models::find_version(app, name, None)?;
+        Ok(model.route().versions().map(|version| message(v2::statistics(name, version))).collect())
     };
-    let mut model_stats = Vec::new();
-    for model in models {
-        let version = if name.is_empty() { "" } else { version };
-        let versions = versions(&model, version)?;
-        model_stats.extend(versions.iter().map(|version| of_version(&model, version)));
-    }
+    let model_stats = match (name, version_of(version)?) {
+        // Those that have no version yet have done nothing.
+        ("", _) => {
+            app.registry().names().iter().filter_map(|name| all_of(name).ok()).flatten().collect()
+        }
+        (name, None) => all_of(name)?,
+        (name, named) => {
+            let (_, version) = models::find_version(app, name, named)?;
+            vec![message(v2::statistics(name, &version))]
+        }
+    };
     Ok(ModelStatisticsResponse { model_stats })
 }
 
-fn of_version(model: &Model, version: &Version) -> ModelStatistics {
-    let statistics = version.statistics();
-    let last = statistics.last_inference.and_then(|last| last.duration_since(UNIX_EPOCH).ok());
+fn message(of: v2::ModelStatistics) -> ModelStatistics {
+    let v2::InferenceStatistics { success, fail, queue, .. } = of.inference_stats;
+    let v2::InferenceStatistics { compute_input, compute_infer, compute_output, .. } =
+        of.inference_stats;
+    let v2::InferenceStatistics { cache_hit, cache_miss, .. } = of.inference_stats;
     ModelStatistics {
-        name: model.name.to_string(),
-        version: version.id().to_string(),
-        // Milliseconds, as Triton's.
-        last_inference: last.map_or(0, |last| u64::try_from(last.as_millis()).unwrap_or(u64::MAX)),
-        inference_count: statistics.rows,
-        execution_count: statistics.batches,
+        name: of.name,
+        version: of.version,
+        last_inference: of.last_inference,
+        inference_count: of.inference_count,
+        execution_count: of.execution_count,
         inference_stats: Some(InferStatistics {
-            success: spent(statistics.success),
-            fail: spent(statistics.fail),
-            queue: spent(statistics.queue),
-            compute_input: spent(statistics.compute_input),
-            compute_infer: spent(statistics.compute_infer),
-            compute_output: spent(statistics.compute_output),
-            cache_hit: spent(Spent::default()),
-            cache_miss: spent(Spent::default()),
+            success: spent(success),
+            fail: spent(fail),
+            queue: spent(queue),
+            compute_input: spent(compute_input),
+            compute_infer: spent(compute_infer),
+            compute_output: spent(compute_output),
+            cache_hit: spent(cache_hit),
+            cache_miss: spent(cache_miss),
         }),
-        batch_stats: statistics.by_rows.into_iter().map(batch).collect(),
+        batch_stats: of.batch_stats.into_iter().map(batch).collect(),
         ..Default::default()
     }
 }
 
-fn batch(of: BatchStatistics) -> InferBatchStatistics {
+fn batch(of: RowsStatistics) -> InferBatchStatistics {
     InferBatchStatistics {
-        batch_size: u64::from(of.rows),
+        batch_size: u64::from(of.batch_size),
         compute_input: spent(of.compute_input),
         compute_infer: spent(of.compute_infer),
         compute_output: spent(of.compute_output),
@@ -60,6 +64,5 @@ fn batch(of: BatchStatistics) -> InferBatchStatistics {
 }
 
 fn spent(of: Spent) -> Option<StatisticDuration> {
-    let ns = u64::try_from(of.time.as_nanos()).unwrap_or(u64::MAX);
-    Some(StatisticDuration { count: of.count, ns })
+    Some(StatisticDuration { count: of.count, ns: of.ns })
 }

@@ -10,6 +10,8 @@ use hyper::header::HeaderValue;
 use super::body::Bounds;
 use super::cors::Cors;
 use super::error::HttpError;
+use super::openapi::OpenApi;
+use super::rendered::Rendered;
 use super::request_id::{RequestIds, as_text};
 use super::status::{Dialect, status};
 use crate::config::Admin;
@@ -33,6 +35,8 @@ pub struct HttpSettings {
     pub admin: Admin,
     pub address: SocketAddr,
     pub access_log: bool,
+    /// Whether `/metrics` also has Triton's names.
+    pub triton_metrics: bool,
 }
 
 /// The composition root hands one of these to the front.
@@ -47,6 +51,8 @@ pub struct App {
     pub(super) request_ids: RequestIds,
     pub(super) failures: FailureLog,
     pub(super) predictions: UnderWay,
+    pub(super) scrapes: Rendered,
+    pub(super) openapi: OpenApi,
     phase: AtomicU8,
     is_held: AtomicBool,
 }
@@ -93,6 +99,8 @@ impl App {
             request_ids: RequestIds::new(Instant::now()),
             failures: FailureLog::new(),
             predictions: UnderWay::default(),
+            scrapes: Rendered::default(),
+            openapi: OpenApi::default(),
             phase: AtomicU8::new(Phase::Loading as u8),
             is_held: AtomicBool::new(false),
         })

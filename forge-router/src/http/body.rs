@@ -31,7 +31,8 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    fn exceeded(&self) -> HttpError {
+    /// The error that more came.
+    pub fn exceeded(&self) -> HttpError {
         HttpError::BodyTooLarge { limit: self.max_bytes, says_so: self.says_so }
     }
 }

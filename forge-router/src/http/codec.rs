@@ -9,6 +9,8 @@ use super::error::HttpError;
 use super::prediction::{Asked, Decoded, Encoded, Served};
 use super::reply::{self, Reply};
 use super::request_id::as_text;
+use super::rows;
+use super::tensors::no_rows;
 use crate::json::{self, DecodeError, Form};
 use crate::memory_budget::Reservation;
 use crate::model::{GivenInput, Interface, NamedInput, RowTensor, Version};
@@ -22,16 +24,18 @@ pub const LARGE: usize = 256 * 1024;
 const FILLED: &[u8] = b"\"shape\"";
 
 /// The body as the model's inputs, and how they were given. `memory` holds the body's bytes and comes to hold the tensors'.
+/// Of a batch, the first dimension of every tensor is rows.
 pub async fn decode(
     version: &Arc<Version>,
     body: Bytes,
     memory: Reservation,
+    is_batch: bool,
 ) -> Result<(Decoded, Form), HttpError> {
     if body.len() <= LARGE && memchr::memmem::find(&body, FILLED).is_none() {
-        return decode_now(version, body, memory);
+        return decode_now(version, body, memory, is_batch);
     }
     let version = Arc::clone(version);
-    aside(move || decode_now(&version, body, memory)).await?
+    aside(move || decode_now(&version, body, memory, is_batch)).await?
 }
 
 /// The answer as a body of JSON.
@@ -39,11 +43,12 @@ pub async fn encode(
     answer: Answer,
     served: Served,
     form: Form,
+    is_batch: bool,
 ) -> Result<Encoded<Reply>, HttpError> {
     let is_large = answer.memory.bytes() > LARGE;
     let counted = match is_large {
-        true => aside(move || encode_now(answer, &served, form)).await??,
-        false => encode_now(answer, &served, form)?,
+        true => aside(move || encode_now(answer, &served, form, is_batch)).await??,
+        false => encode_now(answer, &served, form, is_batch)?,
     };
     let bytes = counted.body.len();
     Ok(Encoded { reply: reply::json(StatusCode::OK, Bytes::from_owner(counted)), bytes })
@@ -53,6 +58,7 @@ fn decode_now(
     version: &Version,
     body: Bytes,
     mut memory: Reservation,
+    is_batch: bool,
 ) -> Result<(Decoded, Form), HttpError> {
     let interface = version.interface();
     let frame = version.settings().request_payload;
@@ -72,12 +78,18 @@ fn decode_now(
         error => HttpError::Decode(error),
     })?;
     let named = |(name, input)| NamedInput { name, given: given(input) };
-    let inputs = interface.accept(decoded.inputs.into_iter().map(named).collect(), 1)?;
+    let mut given: Vec<NamedInput> = decoded.inputs.into_iter().map(named).collect();
+    let rows = match is_batch {
+        true if !version.config().batching => return Err(no_rows(version).into()),
+        true => rows::take(&mut given)?,
+        false => 1,
+    };
+    let inputs = interface.accept(given, rows)?;
     drop(body);
     // The body and the decoder's reserve were held until here, so this only gives back.
     let held = memory.bytes();
     let arguments = inputs.group.arguments.as_ref().map_or(0, |arguments| arguments.len());
-    let kept = inputs.data.iter().map(Vec::len).sum::<usize>() + arguments;
+    let kept = inputs.data.iter().map(Bytes::len).sum::<usize>() + arguments;
     memory.shrink(held.saturating_sub(kept));
     Ok((Decoded { inputs, memory, asked: Asked::default() }, decoded.form))
 }
@@ -85,7 +97,7 @@ fn decode_now(
 fn given(input: json::DecodedInput) -> GivenInput {
     let row = |tensor: json::DecodedTensor| RowTensor {
         row: TensorMeta { dtype: tensor.dtype, shape: tensor.shape },
-        data: tensor.data,
+        data: tensor.data.into(),
     };
     match input {
         json::DecodedInput::Tensor(tensor) => GivenInput::Tensor(row(tensor)),
@@ -96,8 +108,14 @@ fn given(input: json::DecodedInput) -> GivenInput {
     }
 }
 
-fn encode_now(answer: Answer, served: &Served, form: Form) -> Result<Counted, HttpError> {
-    let Answer { outputs, structure, mut memory, .. } = answer;
+fn encode_now(
+    answer: Answer,
+    served: &Served,
+    form: Form,
+    is_batch: bool,
+) -> Result<Counted, HttpError> {
+    let Answer { outputs, structure, rows, is_batched, mut memory, .. } = answer;
+    let rows = (is_batch && is_batched).then_some(u64::from(rows));
     let text = |output: &Output| json::expected_text(output.row.dtype, output.data.len());
     if !memory.grow(outputs.iter().map(text).sum::<usize>()) {
         return Err(RequestError::MemoryFull { limit: memory.limit() }.into());
@@ -111,7 +129,10 @@ fn encode_now(answer: Answer, served: &Served, form: Form) -> Result<Counted, Ht
     };
     json::write_response(&mut body, json_head, &structure, &mut |body, leaf| {
         if let Some(output) = outputs.get(leaf) {
-            json::write_tensor(body, output.row.dtype, &output.row.shape, &output.data);
+            // An output of so many dimensions that none is left for the rows keeps those of a row.
+            let row = output.row.shape;
+            let shape = rows.and_then(|rows| row.with_rows(rows)).unwrap_or(row);
+            json::write_tensor(body, output.row.dtype, &shape, &output.data);
         }
     });
     drop(outputs);
@@ -130,10 +151,10 @@ pub async fn aside<T: Send + 'static>(
 }
 
 /// A body that stays counted until its client has read it.
-struct Counted {
-    body: Vec<u8>,
+pub(super) struct Counted {
+    pub(super) body: Vec<u8>,
     #[expect(dead_code, reason = "held for its drop")]
-    memory: Reservation,
+    pub(super) memory: Reservation,
 }
 
 impl AsRef<[u8]> for Counted {
@@ -164,7 +185,8 @@ impl json::Declared for Declared<'_> {
     }
 }
 
-struct Budget<'a>(&'a mut Reservation);
+/// Decoded tensors are reserved beside the body.
+pub(super) struct Budget<'a>(pub(super) &'a mut Reservation);
 
 impl json::Budget for Budget<'_> {
     fn reserve(&mut self, bytes: usize) -> bool {

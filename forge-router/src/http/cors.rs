@@ -1,4 +1,4 @@
-//! Cross-origin answers for `/v1`, as the original gave them; its origins are a setting.
+//! Cross-origin answers for `/v1` and `/v2`, as the original gave them; its origins are a setting.
 //!
 //! Only reading and predicting is ever offered to other origins: a page a user happens to look at
 //! must not be able to change what the server runs (`admin/` refuses it, too).
@@ -9,6 +9,10 @@ use hyper::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
     HeaderValue, ORIGIN, VARY,
 };
+
+/// The headers of answers that pages may read beside the usual ones.
+const EXPOSED: &str =
+    "x-request-id, x-forge-version, x-forge-dtype, x-forge-shape, inference-header-content-length";
 
 /// Which origins may read answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +48,7 @@ impl Cors {
             }
         };
         answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
-        answer.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("x-request-id"));
+        answer.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
     }
 
     /// Adds to the answer of a preflight what may be asked.

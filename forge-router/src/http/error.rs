@@ -5,6 +5,8 @@ use std::time::Duration;
 use hyper::Method;
 
 use super::admin::AdminError;
+use super::encoding::UNDERSTOOD;
+use crate::formats::FormatError;
 use crate::json::DecodeError;
 use crate::operator::OperationError;
 use crate::request::RequestError;
@@ -29,11 +31,18 @@ pub enum HttpError {
     #[error(transparent)]
     Decode(#[from] DecodeError),
     #[error(transparent)]
+    Format(#[from] FormatError),
+    #[error(transparent)]
     Request(#[from] RequestError),
     #[error(transparent)]
     Admin(#[from] AdminError),
     #[error(transparent)]
     Operation(#[from] OperationError),
+    #[error("the body has the encoding '{0}', understood are {UNDERSTOOD}")]
+    UnknownEncoding(String),
+    /// A part of the Open Inference Protocol that there is not.
+    #[error("{0}")]
+    NotSupported(&'static str),
     /// A bug of Forge's.
     #[error("internal error: {0}")]
     Internal(String),

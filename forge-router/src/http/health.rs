@@ -57,7 +57,8 @@ pub fn is_ready(app: &App) -> bool {
     verdict(app).0
 }
 
-fn verdict(app: &App) -> (bool, &'static str) {
+/// Whether the server may be sent traffic, and why in a word.
+pub fn verdict(app: &App) -> (bool, &'static str) {
     let is_degraded = |required_only: bool| {
         app.registry.models().iter().any(|model| {
             (model.config().required || !required_only)

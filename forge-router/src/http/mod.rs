@@ -1,7 +1,9 @@
 //! The HTTP front: connections, routes, and the way of a request from bytes to bytes.
 //!
 //! ```text
-//! listener ─► connection ─► routes ─► predict: body ─► json::decode ─► Admitted::run ─► json
+//! listener ─► connection ─► routes ─► predict: body ─► codec (JSON), tensors (other formats) ─►
+//!                              │        Admitted::run ─► codec, tensors, classes
+//!                              ├────► v2: infer the same way, from its own form · what is served
 //!                              ├────► reload: admin (who may?) ─► Operator
 //!                              └────► health, models, metrics, openapi, docs_page
 //! ```
@@ -13,23 +15,32 @@ mod activity;
 pub mod admin;
 mod app;
 mod body;
+mod classes;
 mod codec;
 mod connection;
 mod cors;
 mod docs_page;
+mod encoding;
 mod error;
 pub mod health;
 mod listener;
+mod metrics;
 pub mod models;
+mod negotiation;
 mod openapi;
 mod outgoing;
 mod predict;
 mod prediction;
 mod reload;
+mod rendered;
 mod reply;
 mod request_id;
 mod routes;
+mod rows;
+mod segment;
 mod status;
+mod tensors;
+mod v2;
 pub mod wish;
 mod write_timeout;
 

@@ -9,9 +9,11 @@ use hyper::http::request::Parts;
 
 use super::app::App;
 use super::error::HttpError;
+use super::negotiation::Negotiated;
 use super::prediction::{Decoded, Encoded, Prediction, Protocol, Served};
 use super::reply::Reply;
-use super::{body, codec, routes, wish};
+use super::{body, classes, codec, negotiation, routes, tensors, wish};
+use crate::formats::{Format, Given};
 use crate::json::Form;
 use crate::memory_budget::Reservation;
 use crate::model::Version;
@@ -47,35 +49,53 @@ async fn predict(
 ) -> Result<Reply, HttpError> {
     let config = prediction.model().config();
     let wish = wish::of(&parts.headers, config.sticky_header.as_deref())?;
+    let head = Arc::new(negotiation::negotiate(parts)?);
     prediction.check_door()?;
     let mut memory = app.budget.reservation();
     let bytes = body::read(body, app.body_bounds(), &mut memory).await?;
     let length = bytes.len();
-    let json = Json { body: bytes, memory, form: Form::Single };
-    let (mut reply, version) = prediction.run(wish, length, json).await?;
+    let max_bytes = app.settings.max_body_bytes;
+    let body = AsNegotiated { head, body: bytes, max_bytes, memory, form: Form::Single };
+    let (mut reply, version) = prediction.run(wish, length, body).await?;
     reply.headers_mut().insert(wish::VERSION, HeaderValue::from(version.0));
     Ok(reply)
 }
 
-/// The JSON of `/v1`.
-struct Json {
+/// A body of `/v1` in one of its formats.
+struct AsNegotiated {
+    head: Arc<Negotiated>,
     body: Bytes,
+    /// Of what it expands to.
+    max_bytes: usize,
     memory: Reservation,
-    /// How the inputs were given, once they are decoded.
+    /// How the inputs were given, once they are decoded; of an answer in JSON.
     form: Form,
 }
 
-impl Protocol for Json {
+impl Protocol for AsNegotiated {
     type Reply = Reply;
 
     async fn decode(&mut self, version: &Arc<Version>) -> Result<Decoded, HttpError> {
         let (body, memory) = (std::mem::take(&mut self.body), self.memory.take());
-        let (decoded, form) = codec::decode(version, body, memory).await?;
-        self.form = form;
-        Ok(decoded)
+        if self.head.given == Given::Tensors(Format::Json) {
+            let decoded = codec::decode(version, body, memory, self.head.is_batch).await?;
+            self.form = decoded.1;
+            return Ok(decoded.0);
+        }
+        if let Given::Tensors(Format::Npz | Format::Safetensors) = self.head.given {
+            self.form = Form::Named;
+        }
+        tensors::decode(version, &self.head, body, memory, self.max_bytes).await
     }
 
     async fn encode(self, answer: Answer, served: Served) -> Result<Encoded<Reply>, HttpError> {
-        codec::encode(answer, served, self.form).await
+        let Self { head, form, .. } = self;
+        if let Some(top) = head.top {
+            return classes::encode(answer, served, head.is_batch, top).await;
+        }
+        match tensors::choose(&answer, &head)? {
+            Format::Json => codec::encode(answer, served, form, head.is_batch).await,
+            format => tensors::encode(answer, served, &head, format).await,
+        }
     }
 }

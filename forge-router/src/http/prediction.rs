@@ -145,7 +145,7 @@ impl<'a> Prediction<'a> {
         let terms = Terms { deadline: due.at, priority };
         let ran = admitted.run(inputs, terms, memory).await;
         let answer = ran.map_err(|late| self.late(late, due))??;
-        metrics.computed(answer.compute.total());
+        metrics.computed(answer.compute);
 
         let encoding = Instant::now();
         let id = version.id();

@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
-    WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue,
+    RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use hyper::{Response, StatusCode};
 
+use super::encoding::UNDERSTOOD;
 use super::error::HttpError;
 use super::request_id::X_REQUEST_ID;
 use super::status::{Dialect, challenge, retry_after, status};
@@ -48,6 +49,9 @@ pub fn error(error: &HttpError, dialect: Dialect) -> Reply {
     let mut reply = with_retry(json(status, body));
     if let HttpError::WrongMethod { allow, .. } = error {
         insert(&mut reply, ALLOW, allow);
+    }
+    if let HttpError::UnknownEncoding(_) = error {
+        insert(&mut reply, ACCEPT_ENCODING, UNDERSTOOD);
     }
     if let Some(challenge) = challenge(error) {
         insert(&mut reply, WWW_AUTHENTICATE, challenge);

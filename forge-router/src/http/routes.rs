@@ -1,5 +1,6 @@
 //! Which path and method lead where.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,7 +8,7 @@ use std::time::Instant;
 use hyper::body::Incoming;
 use hyper::header::{EXPECT, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response};
 use tokio::sync::watch;
 use tracing::info;
 
@@ -18,26 +19,28 @@ use super::outgoing::Outgoing;
 use super::reply::{self, Reply};
 use super::request_id::as_text;
 use super::status::Dialect;
-use super::{body, health, models, openapi, predict, reload, status};
+use super::{body, health, metrics, models, openapi, predict, reload, segment, status, v2};
+use crate::grpc;
 use crate::logging::Failure;
-use crate::{grpc, metrics};
 
 /// Where a path leads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Route<'a> {
     Predict {
-        model: &'a str,
+        model: Cow<'a, str>,
     },
     Reload {
-        model: &'a str,
+        model: Cow<'a, str>,
     },
     Models,
     Model {
-        name: &'a str,
+        name: Cow<'a, str>,
     },
     ModelReady {
-        name: &'a str,
+        name: Cow<'a, str>,
     },
+    /// Of the Open Inference Protocol.
+    Inference(v2::Route<'a>),
     Metrics,
     Health,
     Live,
@@ -102,38 +105,43 @@ async fn dispatch(
 ) -> Reply {
     let route = match route(parts) {
         Ok(Some(Route::Predict { model })) => {
-            return predict::answer(app, parts, body, model, id).await;
+            return predict::answer(app, parts, body, &model, id).await;
         }
         Ok(Some(Route::Reload { model })) => {
-            return reload::answer(app, peer, parts, body, model, id).await;
+            return reload::answer(app, peer, parts, body, &model, id).await;
+        }
+        Ok(Some(Route::Inference(route))) => {
+            return v2::answer(app, peer, parts, body, &route, id).await;
         }
         Ok(route) => route,
         Err(error) => return refuse(app, parts, &mut body, &error, "", id).await,
     };
     match route {
-        None | Some(Route::Predict { .. } | Route::Reload { .. }) => {
+        None | Some(Route::Predict { .. } | Route::Reload { .. } | Route::Inference(_)) => {
             let mut reply = reply::empty(status::PREFLIGHT);
             app.cors.preflight(&parts.headers, reply.headers_mut());
             reply
         }
         Some(Route::Models) => models::list(app),
-        Some(Route::Model { name }) => match models::show(app, name) {
+        Some(Route::Model { name }) => match models::show(app, &name) {
             Ok(reply) => reply,
-            Err(error) => refuse(app, parts, &mut body, &error, name, id).await,
+            Err(error) => refuse(app, parts, &mut body, &error, &name, id).await,
         },
-        Some(Route::ModelReady { name }) => match health::model_ready(app, name) {
+        Some(Route::ModelReady { name }) => match health::model_ready(app, &name) {
             Ok(reply) => reply,
-            Err(error) => refuse(app, parts, &mut body, &error, name, id).await,
+            Err(error) => refuse(app, parts, &mut body, &error, &name, id).await,
         },
-        Some(Route::Metrics) => {
-            app.metrics.set_inflight_bytes(app.budget.used());
-            let content_type = HeaderValue::from_static(metrics::CONTENT_TYPE);
-            reply::with_type(StatusCode::OK, content_type, app.metrics.render())
-        }
+        Some(Route::Metrics) => match metrics::show(app).await {
+            Ok(reply) => reply,
+            Err(error) => refuse(app, parts, &mut body, &error, "", id).await,
+        },
         Some(Route::Health) => health::health(app),
         Some(Route::Live) => health::live(),
         Some(Route::Ready) => health::ready(app),
-        Some(Route::OpenApi) => openapi::show(app),
+        Some(Route::OpenApi) => match openapi::show(app).await {
+            Ok(reply) => reply,
+            Err(error) => refuse(app, parts, &mut body, &error, "", id).await,
+        },
         Some(Route::DocsPage) => docs_page::page(),
         Some(Route::ToDocsPage) => docs_page::redirect(),
         Some(Route::DocsAsset(asset)) => match docs_page::asset(asset, &parts.headers).await {
@@ -169,8 +177,15 @@ pub(super) async fn refuse(
 /// Whether pages of other origins may be let read the answer: never where the server is changed.
 fn is_open_to_pages(parts: &Parts) -> bool {
     let path = parts.uri.path();
-    let changes = || matches!(find(path, &parts.method), Some(Route::Reload { .. }));
-    path.starts_with("/v1/") && !(path.ends_with("/reload") && changes())
+    let changes = || match find(path, &parts.method) {
+        Some(Route::Reload { .. }) => true,
+        Some(Route::Inference(route)) => route.changes_the_server(),
+        _ => false,
+    };
+    match Dialect::of(path) {
+        Dialect::Original => path.starts_with("/v1/") && !(path.ends_with("/reload") && changes()),
+        Dialect::Inference => !changes(),
+    }
 }
 
 /// `Ok(None)` for a preflight of a path that is open to pages.
@@ -179,14 +194,14 @@ fn route(parts: &Parts) -> Result<Option<Route<'_>>, HttpError> {
     let Some(route) = find(path, &parts.method) else {
         return Err(HttpError::NoRoute { path: path.to_owned() });
     };
-    let allow = match route {
+    let allow = match &route {
         Route::Predict { .. } | Route::Reload { .. } => "POST",
+        Route::Inference(route) => route.allow(),
         _ => "GET, HEAD",
     };
     match &parts.method {
         &Method::OPTIONS if is_open_to_pages(parts) => Ok(None),
-        &Method::POST if allow == "POST" => Ok(Some(route)),
-        &Method::GET | &Method::HEAD if allow != "POST" => Ok(Some(route)),
+        method if allow.split(", ").any(|allowed| method == allowed) => Ok(Some(route)),
         method => {
             Err(HttpError::WrongMethod { path: path.to_owned(), method: method.clone(), allow })
         }
@@ -198,12 +213,17 @@ fn find<'a>(path: &'a str, method: &Method) -> Option<Route<'a>> {
     Some(match segments.as_slice() {
         ["v1", "models"] => Route::Models,
         // Models may be called `models`, `predict` or `reload`: the method tells which is meant.
-        ["v1", "models", "predict"] if method == Method::POST => Route::Predict { model: "models" },
-        ["v1", "models", "reload"] if method == Method::POST => Route::Reload { model: "models" },
-        ["v1", "models", name] if !name.is_empty() => Route::Model { name },
-        ["v1", "models", name, "ready"] if !name.is_empty() => Route::ModelReady { name },
-        ["v1", model, "predict"] if !model.is_empty() => Route::Predict { model },
-        ["v1", model, "reload"] if !model.is_empty() => Route::Reload { model },
+        ["v1", "models", "predict"] if method == Method::POST => {
+            Route::Predict { model: "models".into() }
+        }
+        ["v1", "models", "reload"] if method == Method::POST => {
+            Route::Reload { model: "models".into() }
+        }
+        ["v1", "models", name] => Route::Model { name: segment::name(name)? },
+        ["v1", "models", name, "ready"] => Route::ModelReady { name: segment::name(name)? },
+        ["v1", model, "predict"] => Route::Predict { model: segment::name(model)? },
+        ["v1", model, "reload"] => Route::Reload { model: segment::name(model)? },
+        ["v2", rest @ ..] => Route::Inference(v2::find(rest)?),
         ["metrics"] => Route::Metrics,
         ["health"] => Route::Health,
         ["health", "live"] => Route::Live,
@@ -223,11 +243,11 @@ mod tests {
     #[test]
     fn paths_lead_where_the_reference_says() {
         for (path, expected) in [
-            ("/v1/dummy/predict", Some(Route::Predict { model: "dummy" })),
+            ("/v1/dummy/predict", Some(Route::Predict { model: "dummy".into() })),
             ("/v1/models", Some(Route::Models)),
-            ("/v1/models/dummy", Some(Route::Model { name: "dummy" })),
-            ("/v1/models/dummy/ready", Some(Route::ModelReady { name: "dummy" })),
-            ("/v1/models/predict", Some(Route::Model { name: "predict" })),
+            ("/v1/models/dummy", Some(Route::Model { name: "dummy".into() })),
+            ("/v1/models/dummy/ready", Some(Route::ModelReady { name: "dummy".into() })),
+            ("/v1/models/predict", Some(Route::Model { name: "predict".into() })),
             ("/metrics", Some(Route::Metrics)),
             ("/health", Some(Route::Health)),
             ("/health/live", Some(Route::Live)),
@@ -243,16 +263,20 @@ mod tests {
             ("", None),
             ("/v1//predict", None),
             ("/v1/dummy/predict/", None),
-            ("/v1/dummy/reload", Some(Route::Reload { model: "dummy" })),
-            ("/v1/models/reload", Some(Route::Model { name: "reload" })),
+            ("/v1/dummy/reload", Some(Route::Reload { model: "dummy".into() })),
+            ("/v1/models/reload", Some(Route::Model { name: "reload".into() })),
             ("/v1//reload", None),
-            ("/v2", None),
+            ("/v1/dum%6Dy/predict", Some(Route::Predict { model: "dummy".into() })),
+            ("/v1/dum%6/predict", None),
+            ("/v2", Some(Route::Inference(v2::Route::Server))),
+            ("/v2/", None),
+            ("/v2x", None),
         ] {
             assert_eq!(find(path, &Method::GET), expected, "{path}");
         }
-        let models = Some(Route::Predict { model: "models" });
+        let models = Some(Route::Predict { model: "models".into() });
         assert_eq!(find("/v1/models/predict", &Method::POST), models);
-        let models = Some(Route::Reload { model: "models" });
+        let models = Some(Route::Reload { model: "models".into() });
         assert_eq!(find("/v1/models/reload", &Method::POST), models);
     }
 
@@ -267,6 +291,11 @@ mod tests {
             ("GET", "/v1/dummy/reload", false),
             ("POST", "/v1/models/reload", false),
             ("GET", "/metrics", false),
+            ("GET", "/v2", true),
+            ("OPTIONS", "/v2/models/m/infer", true),
+            ("POST", "/v2/models/m/infer", true),
+            ("OPTIONS", "/v2/repository/models/m/load", false),
+            ("POST", "/v2/repository/models/m/unload", false),
         ] {
             let request = Request::builder().method(method).uri(path).body(()).unwrap();
             let parts = request.into_parts().0;

@@ -5,6 +5,7 @@ use tonic::Code;
 
 use super::admin::AdminError;
 use super::error::HttpError;
+use crate::formats::FormatError;
 use crate::metrics::Outcome;
 use crate::operator::OperationError;
 use crate::request::RequestError;
@@ -107,10 +108,25 @@ fn status_of_original(error: &HttpError) -> StatusCode {
         HttpError::BodyTooSlow(_) => StatusCode::REQUEST_TIMEOUT,
         HttpError::BodyBroken(_) => StatusCode::BAD_REQUEST,
         HttpError::Decode(_) | HttpError::UnknownRoute => StatusCode::UNPROCESSABLE_ENTITY,
+        HttpError::Format(error) => status_of_format(error),
         HttpError::Request(error) => status_of_request(error),
         HttpError::Admin(error) => status_of_admin(error),
         HttpError::Operation(error) => status_of_operation(error),
+        // As Triton does.
+        HttpError::UnknownEncoding(_) | HttpError::NotSupported(_) => StatusCode::NOT_IMPLEMENTED,
         HttpError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn status_of_format(error: &FormatError) -> StatusCode {
+    match error {
+        FormatError::UnknownType { .. } | FormatError::NoImages { .. } => {
+            StatusCode::UNSUPPORTED_MEDIA_TYPE
+        }
+        FormatError::NotAcceptable(_) => StatusCode::NOT_ACCEPTABLE,
+        FormatError::Malformed { .. } | FormatError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        FormatError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        FormatError::Memory { .. } => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
@@ -189,7 +205,8 @@ pub fn outcome(error: &HttpError) -> Outcome {
             RequestError::NotReady { .. }
             | RequestError::QueueFull { .. }
             | RequestError::MemoryFull { .. },
-        ) => Outcome::Rejected,
+        )
+        | HttpError::Format(FormatError::Memory { .. }) => Outcome::Rejected,
         HttpError::BodyBroken(_) => Outcome::Cancelled,
         _ => Outcome::Error,
     }

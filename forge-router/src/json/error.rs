@@ -33,6 +33,18 @@ pub enum DecodeError {
     /// A tensor that has not as many elements as the shape beside it.
     #[error("{input} has shape {given}, which does not have the elements of shape {shape}")]
     WrongShape { input: String, given: String, shape: String },
+    /// Data that is not what the shape beside it says.
+    #[error("{input} has {count} elements, {}", for_shape(.shape, *.expected))]
+    WrongCount { input: String, count: u64, shape: String, expected: Option<u64> },
+    /// A parameter that only the server gives.
+    #[error(
+        "the parameter {key} cannot be given: what starts with triton_ is reserved (byte {at})"
+    )]
+    Reserved { at: usize, key: String },
+    #[error("there is no shared memory here, send the tensors themselves (byte {at})")]
+    NoSharedMemory { at: usize },
+    #[error("{told} (byte {at})")]
+    UnknownDatatype { at: usize, told: String },
     #[error("dtype {name:?} of {input} is unknown, known are {known} (byte {at})")]
     UnknownDtype { at: usize, input: String, name: String, known: String },
     /// Nothing to run the model on.
@@ -60,6 +72,13 @@ impl DecodeError {
     /// Whether another dtype could make this body a good one.
     pub(super) fn depends_on_dtype(&self) -> bool {
         matches!(self, Self::OutOfRange { .. })
+    }
+}
+
+fn for_shape(shape: &str, expected: Option<u64>) -> String {
+    match expected {
+        Some(expected) => format!("its shape {shape} takes {expected}"),
+        None => format!("its shape {shape} takes more than there can be"),
     }
 }
 

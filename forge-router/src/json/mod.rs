@@ -1,11 +1,12 @@
-//! The JSON codec of `/v1`: bodies to tensors, tensors to answers. It is the router's hottest path.
+//! The JSON codecs of `/v1` and `/v2`: bodies to tensors, tensors to answers. It is the router's hottest path.
 //!
 //! ```text
 //! decode (envelope) ─► field (data + dtype) ─► tensor ─► number (digits) ─► element ─► bytes
 //!        ├────────────► value (arguments that are no tensors) · reshape (data + shape)
 //!        └────────────► skip (values of unknown keys)
 //! response ─► structure ─► encode ─► text
-//! reload (the body of a reload)
+//! infer_request (V2) ─► infer_data ─► tensor · infer_response ─► encode
+//! reload (the body of a reload) · repository (those of Triton's model repository)
 //! ```
 //!
 //! Decoding is one pass without an intermediate value: numbers go straight into the little-endian
@@ -28,10 +29,14 @@ mod element;
 mod encode;
 mod error;
 mod field;
+mod infer_data;
+mod infer_request;
+mod infer_response;
 mod nest;
 mod number;
 mod powers;
 mod reload;
+mod repository;
 mod reshape;
 mod response;
 mod skip;
@@ -48,7 +53,12 @@ pub use decode::{
 };
 pub use encode::{expected_text, write_tensor};
 pub use error::DecodeError;
+pub use infer_request::decode_infer;
+pub use infer_response::{
+    InferResponseHead, binary_size, expected_infer_response, write_infer_response,
+};
 pub use reload::{ReloadBody, decode_reload};
-pub use response::{ResponseHead, write_response};
+pub use repository::{RepositoryBody, decode_repository};
+pub use response::{ResponseHead, write_response, write_with};
 pub use structure::write_structure;
 pub use text::write_string;

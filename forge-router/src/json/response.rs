@@ -26,18 +26,27 @@ pub fn write_response(
     structure: &Structure,
     leaf: &mut dyn FnMut(&mut Vec<u8>, usize),
 ) {
-    out.extend_from_slice(b"{\"model\":");
-    write_string(out, head.model);
     match head.form {
         Form::Single => {
-            out.extend_from_slice(b",\"output\":");
-            write_structure(out, structure, leaf);
+            write_with(out, head, "output", |out| write_structure(out, structure, leaf))
         }
-        Form::Named => {
-            out.extend_from_slice(b",\"outputs\":");
-            write_named(out, structure, leaf);
-        }
+        Form::Named => write_with(out, head, "outputs", |out| write_named(out, structure, leaf)),
     }
+}
+
+/// Writes an answer that has `key` in place of `output`, with the value that `value` writes.
+pub fn write_with(
+    out: &mut Vec<u8>,
+    head: ResponseHead<'_>,
+    key: &str,
+    value: impl FnOnce(&mut Vec<u8>),
+) {
+    out.extend_from_slice(b"{\"model\":");
+    write_string(out, head.model);
+    out.push(b',');
+    write_string(out, key);
+    out.push(b':');
+    value(out);
     out.extend_from_slice(b",\"request_id\":");
     write_string(out, head.request_id);
     out.extend_from_slice(b",\"latency_ms\":");

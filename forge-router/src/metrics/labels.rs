@@ -20,6 +20,7 @@ macro_rules! label_values {
             }
 
             /// Position in [`Self::ALL`].
+            #[allow(dead_code, reason = "not every set is an array's index")]
             pub(super) const fn index(self) -> usize {
                 self as usize
             }
@@ -50,10 +51,22 @@ label_values! {
         Decode => "decode",
         /// Admission to the cut of the batch.
         Queue => "queue",
-        /// The forward pass of the batch the request was in, as the worker measured it.
+        /// All that the worker did for the batch the request was in, by its own measure.
         Compute => "compute",
         /// Tensors to body bytes.
         Encode => "encode",
+    }
+}
+
+label_values! {
+    /// What the compute phase consists of.
+    pub(super) ComputePhase {
+        /// Until the model has its inputs.
+        Input => "input",
+        /// The forward pass.
+        Infer => "infer",
+        /// Until the outputs are on their way to the router.
+        Output => "output",
     }
 }
 
@@ -113,6 +126,7 @@ mod tests {
     fn an_index_finds_its_own_value_in_all() {
         assert!(Outcome::ALL.iter().enumerate().all(|(i, value)| value.index() == i));
         assert!(Phase::ALL.iter().enumerate().all(|(i, value)| value.index() == i));
+        assert!(ComputePhase::ALL.iter().enumerate().all(|(i, value)| value.index() == i));
         assert!(WorkerState::ALL.iter().enumerate().all(|(i, value)| value.index() == i));
         assert!(Side::ALL.iter().enumerate().all(|(i, value)| value.index() == i));
     }

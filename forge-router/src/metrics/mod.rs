@@ -3,7 +3,8 @@
 //! One [`Metrics`] per router owns a registry of its own; nothing is global. A model's series exist
 //! at 0 from [`Metrics::register_model`] on and vanish with it, so a dashboard never shows a gap
 //! before the first request nor a ghost after an unload. Versions of a model share its series: no
-//! label value is a version number, and none comes from a client.
+//! label value is a version number, and none comes from a client. Only Triton's names, where they are
+//! wanted, tell versions apart (`triton.rs`).
 //!
 //! `received = sum of outcomes + in flight` holds in every scrape; `requests.rs` says how.
 //! All names, labels and buckets are in `names.rs`.
@@ -13,9 +14,11 @@ mod labels;
 mod model;
 mod names;
 mod requests;
+mod sample;
 mod series;
 #[cfg(test)]
 mod tests;
+mod triton;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -28,6 +31,7 @@ use prometheus::{IntGauge, Registry, TextEncoder};
 
 pub use labels::{Outcome, Role, WorkerState};
 pub use model::{ModelMetrics, RequestRecord};
+pub use triton::{TritonCounts, TritonFailures};
 
 use build::constant;
 use series::ModelSeries;
@@ -91,11 +95,14 @@ impl Metrics {
         self.inflight_bytes.set(model::as_i64(bytes as u64));
     }
 
-    /// All series in text format 0.0.4, sorted by name.
-    pub fn render(&self) -> String {
+    /// All series in text format 0.0.4, sorted by name; those of `versions` under Triton's names.
+    pub fn render(&self, versions: &[TritonCounts]) -> String {
+        let mut families = self.models.registry.gather();
+        families.extend(triton::families(versions));
+        families.sort_by(|one, other| one.name().cmp(other.name()));
         // The encoder refuses families without a name or without series: the former are constants
-        // and `gather` leaves out the latter.
-        constant(TextEncoder::new().encode_to_string(&self.models.registry.gather()))
+        // and both of these leave out the latter.
+        constant(TextEncoder::new().encode_to_string(&families))
     }
 }
 

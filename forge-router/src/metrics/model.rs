@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Registration;
 use super::labels::{Outcome, Phase, Role, Side, WorkerState};
 use super::series::ModelSeries;
+use crate::request::Compute;
 
 /// Handle to the series of one model; cheap to clone.
 ///
@@ -70,9 +71,13 @@ impl ModelMetrics {
         self.series().rows.inc_by(u64::from(rows));
     }
 
-    /// The batch that answered one request took `time` in the worker; called once per request.
-    pub fn computed(&self, time: Duration) {
-        self.phase(Phase::Compute, time);
+    /// The batch that answered one request took so long in the worker; called once per request.
+    pub fn computed(&self, compute: Compute) {
+        self.phase(Phase::Compute, compute.total());
+        let Compute { input, infer, output } = compute;
+        for (part, time) in std::iter::zip(&self.series().compute, [input, infer, output]) {
+            part.observe(time.as_secs_f64());
+        }
     }
 
     /// `bytes` of a request body were read.

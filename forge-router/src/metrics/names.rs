@@ -80,6 +80,10 @@ pub(super) const BLAMED: Family = Family {
 };
 pub(super) const PHASE: Family =
     Family { name: "forge_phase_seconds", help: "Time each request spent in each phase" };
+pub(super) const COMPUTE: Family = Family {
+    name: "forge_compute_seconds",
+    help: "What the compute phase of each request consists of, as the worker measured its batch",
+};
 pub(super) const ROWS: Family = Family { name: "forge_rows_total", help: "Rows handed to workers" };
 pub(super) const REQUEST_BYTES: Family =
     Family { name: "forge_request_bytes_total", help: "Bytes of request bodies read" };
@@ -106,6 +110,48 @@ pub(super) const START_TIME: Family = Family {
     help: "Start of the process, in seconds since the Unix epoch",
 };
 
+// Triton's, for `triton_metrics`: names, labels and values are those of docs/user_guide/metrics.md of its
+// server, so that dashboards and autoscalers made for it go on working.
+
+pub(super) const LABEL_REASON: &str = "reason";
+
+pub(super) const TRITON_SUCCESS: Family = Family {
+    name: "nv_inference_request_success",
+    help: "Number of successful inference requests, all batch sizes",
+};
+pub(super) const TRITON_FAILURE: Family = Family {
+    name: "nv_inference_request_failure",
+    help: "Number of failed inference requests, all batch sizes",
+};
+pub(super) const TRITON_COUNT: Family =
+    Family { name: "nv_inference_count", help: "Number of inferences performed" };
+pub(super) const TRITON_EXEC_COUNT: Family =
+    Family { name: "nv_inference_exec_count", help: "Number of model executions performed" };
+pub(super) const TRITON_REQUEST_DURATION: Family = Family {
+    name: "nv_inference_request_duration_us",
+    help: "Cumulative inference request duration in microseconds",
+};
+pub(super) const TRITON_QUEUE_DURATION: Family = Family {
+    name: "nv_inference_queue_duration_us",
+    help: "Cumulative inference queuing duration in microseconds",
+};
+pub(super) const TRITON_INPUT_DURATION: Family = Family {
+    name: "nv_inference_compute_input_duration_us",
+    help: "Cumulative compute input duration in microseconds",
+};
+pub(super) const TRITON_INFER_DURATION: Family = Family {
+    name: "nv_inference_compute_infer_duration_us",
+    help: "Cumulative compute inference duration in microseconds",
+};
+pub(super) const TRITON_OUTPUT_DURATION: Family = Family {
+    name: "nv_inference_compute_output_duration_us",
+    help: "Cumulative inference compute output duration in microseconds",
+};
+pub(super) const TRITON_PENDING: Family = Family {
+    name: "nv_inference_pending_request_count",
+    help: "Instantaneous number of pending requests awaiting execution per-model",
+};
+
 // Bucket bounds, in seconds unless said otherwise.
 
 pub(super) const LATENCY_BUCKETS: &[f64] = &[
@@ -128,6 +174,7 @@ pub(super) const EXPORTED: &[&str] = &[
     "forge_blamed_requests_total counter",
     "forge_build_info gauge",
     "forge_canary_share gauge",
+    "forge_compute_seconds histogram",
     "forge_inference_latency_seconds histogram",
     "forge_inflight_bytes gauge",
     "forge_missed_wakes_total counter",
@@ -148,4 +195,19 @@ pub(super) const EXPORTED: &[&str] = &[
     "forge_worker_restarts_total counter",
     "forge_workers gauge",
     "process_start_time_seconds gauge",
+];
+
+/// What a scrape announces beside those where Triton's names are wanted.
+#[cfg(test)]
+pub(super) const EXPORTED_FOR_TRITON: &[&str] = &[
+    "nv_inference_compute_infer_duration_us counter",
+    "nv_inference_compute_input_duration_us counter",
+    "nv_inference_compute_output_duration_us counter",
+    "nv_inference_count counter",
+    "nv_inference_exec_count counter",
+    "nv_inference_pending_request_count gauge",
+    "nv_inference_queue_duration_us counter",
+    "nv_inference_request_duration_us counter",
+    "nv_inference_request_failure counter",
+    "nv_inference_request_success counter",
 ];

@@ -17,11 +17,12 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus::core::{Collector, Desc};
-use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::proto::{MetricFamily, MetricType};
 
 use super::build;
 use super::labels::Outcome;
 use super::names;
+use super::sample::{counter, family, gauge};
 
 /// The requests of one model.
 pub(super) struct Requests {
@@ -100,43 +101,14 @@ impl Collector for Requests {
         let outcomes = self.series.outcomes.iter().zip(snapshot.outcomes);
         let statuses = std::iter::once((&self.series.received, snapshot.received))
             .chain(outcomes)
-            .map(|(desc, count)| counter(desc, count))
+            .map(|(desc, count)| counter(&desc.const_label_pairs, count))
             .collect();
-        let in_flight = vec![gauge(&self.series.in_flight, snapshot.in_flight())];
+        let in_flight = vec![gauge(&self.series.in_flight.const_label_pairs, snapshot.in_flight())];
         vec![
             family(&names::REQUESTS, MetricType::COUNTER, statuses),
             family(&names::IN_FLIGHT, MetricType::GAUGE, in_flight),
         ]
     }
-}
-
-fn counter(desc: &Desc, value: u64) -> Metric {
-    let mut counter = Counter::default();
-    counter.set_value(value as f64);
-    let mut metric = labelled(&desc.const_label_pairs);
-    metric.set_counter(counter);
-    metric
-}
-
-fn gauge(desc: &Desc, value: u64) -> Metric {
-    let mut gauge = Gauge::default();
-    gauge.set_value(value as f64);
-    let mut metric = labelled(&desc.const_label_pairs);
-    metric.set_gauge(gauge);
-    metric
-}
-
-fn labelled(labels: &[LabelPair]) -> Metric {
-    Metric::from_label(labels.to_vec())
-}
-
-fn family(names: &names::Family, kind: MetricType, metrics: Vec<Metric>) -> MetricFamily {
-    let mut family = MetricFamily::default();
-    family.set_name(names.name.to_owned());
-    family.set_help(names.help.to_owned());
-    family.set_field_type(kind);
-    family.set_metric(metrics);
-    family
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use prometheus::proto::MetricFamily;
 use prometheus::{Gauge, Histogram, IntCounter, IntGauge};
 
 use super::build::ModelBuilder;
-use super::labels::{Outcome, Phase, Role, Side, WorkerState};
+use super::labels::{ComputePhase, Outcome, Phase, Role, Side, WorkerState};
 use super::names;
 use super::requests::Requests;
 
@@ -22,6 +22,7 @@ pub(super) struct ModelSeries {
     pub(super) swaps: IntCounter,
     pub(super) swap_duration: Histogram,
     pub(super) phases: [Histogram; Phase::ALL.len()],
+    pub(super) compute: [Histogram; ComputePhase::ALL.len()],
     pub(super) rows: IntCounter,
     pub(super) request_bytes: IntCounter,
     pub(super) response_bytes: IntCounter,
@@ -54,6 +55,10 @@ impl ModelSeries {
             phases: Phase::ALL.map(|phase| {
                 let label = [(names::LABEL_PHASE, phase.as_str())];
                 build.histogram(&names::PHASE, &label, names::PHASE_BUCKETS)
+            }),
+            compute: ComputePhase::ALL.map(|phase| {
+                let label = [(names::LABEL_PHASE, phase.as_str())];
+                build.histogram(&names::COMPUTE, &label, names::PHASE_BUCKETS)
             }),
             rows: build.counter(&names::ROWS, &[]),
             request_bytes: build.counter(&names::REQUEST_BYTES, &[]),

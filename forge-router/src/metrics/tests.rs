@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::*;
+use crate::request::Compute;
 
 const INSTANT: Duration = Duration::ZERO;
 
@@ -29,21 +30,21 @@ fn every_series_of_a_model_is_zero_from_its_registration() {
 #[test]
 fn series_vanish_when_the_model_is_unregistered_or_its_last_handle_goes() {
     let metrics = metrics();
-    let before = metrics.render();
+    let before = metrics.render(&[]);
 
     let model = metrics.register_model("m");
     metrics.unregister_model("m");
-    assert_eq!(metrics.render(), before);
+    assert_eq!(metrics.render(&[]), before);
     model.expired_in_queue();
     drop(model);
-    assert_eq!(metrics.render(), before);
+    assert_eq!(metrics.render(&[]), before);
 
     let model = metrics.register_model("m");
     let clone = model.clone();
     drop(model);
-    assert_ne!(metrics.render(), before);
+    assert_ne!(metrics.render(&[]), before);
     drop(clone);
-    assert_eq!(metrics.render(), before);
+    assert_eq!(metrics.render(&[]), before);
 }
 
 #[test]
@@ -138,7 +139,7 @@ fn workers_missed_wakes_and_batches_are_counted_under_their_own_labels() {
     model.missed_wakes_of_worker(3);
     model.batch_cut(8);
     for _ in 0..5 {
-        model.computed(Duration::from_millis(1));
+        model.computed(Compute { infer: Duration::from_millis(2), ..Compute::default() });
     }
     let scrape = Scrape::of(&metrics);
     for (name, labels, expected) in [
@@ -149,6 +150,10 @@ fn workers_missed_wakes_and_batches_are_counted_under_their_own_labels() {
         (names::ROWS.name, "", 8.0),
         (&format!("{}_sum", names::BATCH_SIZE.name), "", 8.0),
         (&format!("{}_count", names::PHASE.name), ",phase=\"compute\"", 5.0),
+        (&format!("{}_count", names::COMPUTE.name), ",phase=\"input\"", 5.0),
+        (&format!("{}_sum", names::COMPUTE.name), ",phase=\"input\"", 0.0),
+        (&format!("{}_sum", names::COMPUTE.name), ",phase=\"infer\"", 0.01),
+        (&format!("{}_count", names::COMPUTE.name), ",phase=\"output\"", 5.0),
     ] {
         let series = format!("{name}{{model=\"m\"{labels}}}");
         assert_eq!(scrape.0[&series], expected, "{series}");
@@ -164,7 +169,7 @@ fn buckets_are_cumulative_and_end_with_the_count() {
     }
     model.received().finish(Outcome::Rejected, INSTANT);
     let prefix = format!("{}_bucket{{", names::LATENCY.name);
-    let text = metrics.render();
+    let text = metrics.render(&[]);
     let buckets: Vec<f64> =
         text.lines().filter(|line| line.starts_with(&prefix)).map(|line| sample(line).1).collect();
     assert_eq!(buckets.len(), names::LATENCY_BUCKETS.len() + 1);
@@ -189,7 +194,7 @@ fn the_queue_wait_is_also_a_phase() {
 fn every_line_is_a_comment_or_a_sample_of_the_family_announced_before_it() {
     let metrics = metrics();
     let _models = ["a", "b.c-d_1"].map(|name| metrics.register_model(name));
-    let text = metrics.render();
+    let text = metrics.render(&[]);
     assert!(text.ends_with('\n'));
     let mut family = String::new();
     let mut seen = Vec::new();
@@ -211,9 +216,20 @@ fn every_line_is_a_comment_or_a_sample_of_the_family_announced_before_it() {
 fn the_exported_families_are_these() {
     let metrics = metrics();
     let _model = metrics.register_model("m");
-    let text = metrics.render();
+    let text = metrics.render(&[]);
     let families: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
     assert_eq!(families, names::EXPORTED);
+}
+
+#[test]
+fn tritons_names_stand_among_the_others_where_they_are_asked_for() {
+    let metrics = metrics();
+    let _model = metrics.register_model("m");
+    let text = metrics.render(&[TritonCounts { model: "m".to_owned(), ..Default::default() }]);
+    let families: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+    let mut expected = [names::EXPORTED, names::EXPORTED_FOR_TRITON].concat();
+    expected.sort_unstable();
+    assert_eq!(families, expected);
 }
 
 fn metrics() -> Metrics {
@@ -228,7 +244,7 @@ struct Scrape(BTreeMap<String, f64>);
 
 impl Scrape {
     fn of(metrics: &Metrics) -> Scrape {
-        let text = metrics.render();
+        let text = metrics.render(&[]);
         Scrape(text.lines().filter(|line| !line.starts_with('#')).map(sample).collect())
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::version::{Enqueued, Version};
+use super::version::{Enqueued, Tally, Version};
 use crate::batching::{Group, Ticket, Timing};
 use crate::memory_budget::Reservation;
 use crate::request::{Inputs, Reply, Terms};
@@ -12,6 +12,7 @@ use crate::request::{Inputs, Reply, Terms};
 #[derive(Debug)]
 pub struct Admitted {
     version: Arc<Version>,
+    since: Instant,
     /// `false` once the queue owns the place: whoever takes the entry out gives it back.
     holds_place: bool,
 }
@@ -19,7 +20,7 @@ pub struct Admitted {
 impl Admitted {
     /// For a version that has just counted the place.
     pub(super) fn new(version: Arc<Version>) -> Self {
-        Self { version, holds_place: true }
+        Self { version, since: Instant::now(), holds_place: true }
     }
 
     /// The version that answers.
@@ -30,6 +31,18 @@ impl Admitted {
     /// Queues the request and waits for its answer, until the deadline at the latest. Dropping the
     /// future takes the request back where it still waits.
     pub async fn run(
+        self,
+        inputs: Inputs,
+        terms: Terms,
+        memory: Reservation,
+    ) -> Result<Reply, Expired> {
+        let tally = Tally::new(Arc::clone(&self.version), self.since);
+        let ran = self.run_uncounted(inputs, terms, memory).await;
+        tally.end(&ran);
+        ran
+    }
+
+    async fn run_uncounted(
         mut self,
         inputs: Inputs,
         terms: Terms,

@@ -45,6 +45,8 @@ pub enum InterfaceError {
     NotATensor { name: String, kind: String },
     #[error("its forward takes ({takes}), but the config does not declare '{name}'")]
     Undeclared { name: String, takes: String },
+    #[error("its forward takes ({takes}): set preprocess.input to the tensor that an image is for")]
+    NoImageInput { takes: String },
 }
 
 impl Interface {
@@ -151,6 +153,7 @@ impl Interface {
                 }
             }
         }
+        self.check_preprocess(signature, config)?;
         let needs = |input: &&Input| {
             *input.kind() == ArgumentKind::Tensor
                 && input.is_required()
@@ -162,6 +165,22 @@ impl Interface {
                 let name = input.name().to_owned();
                 Err(InterfaceError::Undeclared { name, takes: takes(signature) })
             }
+        }
+    }
+
+    fn check_preprocess(
+        &self,
+        signature: &Signature,
+        config: &ModelConfig,
+    ) -> Result<(), InterfaceError> {
+        let Some(preprocess) = &config.preprocess else { return Ok(()) };
+        let input = match &preprocess.input {
+            Some(name) => self.input(name),
+            None => self.sole_input(),
+        };
+        match input.filter(|input| *input.kind() == ArgumentKind::Tensor) {
+            Some(_) => Ok(()),
+            None => Err(InterfaceError::NoImageInput { takes: takes(signature) }),
         }
     }
 }

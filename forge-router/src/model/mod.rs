@@ -15,6 +15,6 @@ pub use interface::{GivenInput, Input, Interface, InterfaceError, NamedInput, Ro
 pub use registry::{Model, ModelState, ModelStatus, Registry};
 pub use role::{Role, Share, ShareError};
 pub use route::{Canary, Named, Route, Wish};
-pub use statistics::{BatchStatistics, Spent, Statistics};
+pub use statistics::{BatchStatistics, Failures, Spent, Statistics};
 pub use traffic::BatchKind;
 pub use version::{Example, NotAdmitted, Version, VersionId, VersionSettings};

@@ -117,7 +117,7 @@ mod tests {
         let shape = Shape::new(dims).unwrap();
         let bytes = dims.iter().product::<u64>() as usize;
         let meta = TensorMeta { dtype: Dtype::Uint8, shape };
-        Inputs { group: Group::of_tensors([meta]), rows: 1, data: vec![vec![byte; bytes]] }
+        Inputs { group: Group::of_tensors([meta]), rows: 1, data: vec![vec![byte; bytes].into()] }
     }
 
     #[test]

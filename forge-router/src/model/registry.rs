@@ -159,6 +159,8 @@ impl Model {
 #[derive(Debug, Default)]
 pub struct Registry {
     models: ArcSwap<BTreeMap<String, Arc<Model>>>,
+    /// What the config names, served or not.
+    configured: ArcSwap<Vec<ModelConfig>>,
     changes: watch::Sender<()>,
 }
 
@@ -175,6 +177,21 @@ impl Registry {
     /// The registered names in order.
     pub fn names(&self) -> Vec<String> {
         self.models.load().keys().cloned().collect()
+    }
+
+    /// The names in the config; some of these models may have been unloaded.
+    pub fn configured(&self) -> Vec<String> {
+        self.configured.load().iter().map(|config| config.name.to_string()).collect()
+    }
+
+    /// What the config says of a model.
+    pub fn configuration(&self, name: &str) -> Option<ModelConfig> {
+        self.configured.load().iter().find(|config| config.name.as_str() == name).cloned()
+    }
+
+    /// Remembers what the config names. For the supervisor alone.
+    pub fn configure(&self, models: &[ModelConfig]) {
+        self.configured.store(Arc::new(models.to_vec()));
     }
 
     /// Makes a model reachable under its name. For the supervisor alone.

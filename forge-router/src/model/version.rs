@@ -9,6 +9,7 @@
 //! was replaced goes on until the last is answered. `pump` runs wherever something changed: a request
 //! came, a worker became free, a window passed, a failed batch was halved.
 
+mod counting;
 mod facts;
 mod given_up;
 mod state;
@@ -21,6 +22,7 @@ use std::time::Instant;
 use arc_swap::ArcSwapOption;
 use tokio::sync::{Notify, oneshot};
 
+pub(super) use self::counting::Tally;
 pub use self::facts::{Example, VersionId, VersionSettings};
 use self::state::{Slot, State};
 use super::poison::Blamed;
@@ -195,11 +197,6 @@ impl Version {
     /// The batches it has run most.
     pub fn traffic(&self, at_most: usize) -> Vec<BatchKind> {
         self.state().traffic.most(at_most)
-    }
-
-    /// What it has done so far.
-    pub fn statistics(&self) -> Statistics {
-        self.statistics.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Hands over a worker that has been warmed: batches are cut for it from now on.

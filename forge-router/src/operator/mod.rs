@@ -122,6 +122,12 @@ pub enum Order {
         by: Asker,
         reply: Reply<Swapped>,
     },
+    /// Serve what the model's file holds now, and again where it was unloaded and the config names it.
+    Refresh {
+        model: String,
+        by: Asker,
+        reply: Reply<()>,
+    },
     Unload {
         model: String,
         by: Asker,
@@ -181,6 +187,11 @@ impl Operator {
 
     pub async fn load(&self, order: LoadOrder, by: Asker) -> Result<Swapped, OperationError> {
         self.ask(|reply| Order::Load { order, by, reply }).await
+    }
+
+    /// Serves what a model's file holds now; one that was unloaded and the config names, again.
+    pub async fn refresh(&self, model: String, by: Asker) -> Result<(), OperationError> {
+        self.ask(|reply| Order::Refresh { model, by, reply }).await
     }
 
     pub async fn unload(&self, model: String, by: Asker) -> Result<(), OperationError> {

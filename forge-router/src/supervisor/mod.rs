@@ -112,6 +112,7 @@ impl Supervisor {
             ending_seen,
         );
         let (started_sender, started) = watch::channel(None);
+        shared.registry.configure(&config.models);
         // Names in a config are unique.
         let register = |config: &ModelConfig| shared.register(config.clone()).ok();
         let registered = config.models.iter().filter_map(register).collect();
@@ -229,6 +230,10 @@ async fn carry_out(shared: &Shared, order: Order) {
         Order::Load { order, by, reply } => {
             let what = format!("load {} {}", order.name, order.path.display());
             finish(&by, &what, operations::load(shared, order).await, reply);
+        }
+        Order::Refresh { model, by, reply } => {
+            let outcome = operations::refresh(shared, &model).await;
+            finish(&by, &format!("refresh {model}"), outcome, reply);
         }
         Order::Unload { model, by, reply } => {
             let outcome = operations::unload(shared, &model).await;

@@ -51,7 +51,7 @@ async fn run(
         Pending { inputs: filled(number, row, rows), reply, memory, has_died_alone: false };
     let entry = Entry { rows, timing, item: pending };
     let batch = Batch { group: Group::of_tensors(row), rows, entries: vec![entry] };
-    match link.submit(batch, now) {
+    match link.submit_made_up(batch, now) {
         Ok(()) => {}
         Err(Refused::Gone(_)) => return Err(lost()),
         Err(Refused::Unfit(_, error)) => return Err(error),
@@ -66,7 +66,7 @@ fn lost() -> RequestError {
 fn filled(number: u8, row: &[TensorMeta], rows: u32) -> Inputs {
     let data = |meta: &TensorMeta| {
         let elements = meta.shape.elements().unwrap_or(0).saturating_mul(u64::from(rows));
-        element(meta.dtype, number).repeat(usize::try_from(elements).unwrap_or(0))
+        element(meta.dtype, number).repeat(usize::try_from(elements).unwrap_or(0)).into()
     };
     Inputs { group: Group::of_tensors(row), rows, data: row.iter().map(data).collect() }
 }

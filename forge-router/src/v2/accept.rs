@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Datatype, InferInput, InferRequest, read_texts};
+use super::values::value;
+use super::{Datatype, InferInput, InferRequest};
+use crate::config::DeclaredInput;
 use crate::model::{GivenInput, Input, Interface, NamedInput, RowTensor};
 use crate::request::{Inputs, RequestError};
-use crate::tensor::{ArgumentKind, Dtype, MAX_TENSORS, Shape, TensorMeta, Value};
+use crate::tensor::{ArgumentKind, Dtype, MAX_RANK, MAX_TENSORS, Shape, TensorMeta, Value};
 
 /// The most rows of one request: each part of a batch's size waits on its own.
 pub const MOST_ROWS: u64 = 1 << 16;
@@ -17,7 +19,8 @@ pub fn asked(request: &InferRequest) -> (u64, Option<Duration>) {
 }
 
 /// The inputs as those of a model with this interface. Inputs may be named by their place,
-/// `INPUT__n`, where the model has no argument of that name.
+/// `INPUT__n`, where the model has no argument of that name; the items of a list of tensors are
+/// `name.0`, `name.1`, ….
 ///
 /// # Errors
 /// [`RequestError::Invalid`] for all that the client did wrong.
@@ -30,19 +33,18 @@ pub fn accept(
         let (count, most) = (inputs.len(), MAX_TENSORS);
         return Err(RequestError::Invalid(format!("{count} inputs, at most {most} are taken")));
     }
-    let mut rows = is_batched.then_some(Rows { count: None });
+    let mut rows = is_batched.then_some(Rows { of: None });
     let mut given: Vec<NamedInput> = Vec::with_capacity(inputs.len());
     let mut names: Vec<String> = Vec::with_capacity(inputs.len());
     for input in inputs {
         check_bytes(&input)?;
         if names.contains(&input.name) {
-            let name = &input.name;
-            return Err(RequestError::Invalid(format!("input '{name}' is given twice")));
+            return Err(invalid(&input, "is given twice"));
         }
         names.push(input.name.clone());
         give(input, interface, &mut rows, &mut given)?;
     }
-    let rows = rows.and_then(|rows| rows.count).unwrap_or(1);
+    let rows = rows.and_then(|rows| rows.of).map_or(1, |(rows, _)| rows);
     interface.accept(given, rows)
 }
 
@@ -59,45 +61,57 @@ fn give(
         given.push(NamedInput { name: Some(name), given: GivenInput::Value(Value::None) });
         return Ok(());
     };
-    let argument_name = Some(argument.name().to_owned());
-    let already = given.iter_mut().find(|named| named.name == argument_name);
-    let invalid = |cause: String| RequestError::Invalid(format!("input '{}' {cause}", input.name));
+    let name = argument.name();
+    let already = given.iter_mut().find(|named| named.name.as_deref() == Some(name));
     match (argument.kind(), item, already) {
         (ArgumentKind::Tensors, Some(item), already) => {
             let list = already.map(|named| &mut named.given);
-            let expected = match &list {
-                Some(GivenInput::Tensors(list)) => list.len(),
-                _ => 0,
-            };
-            if item != expected {
-                return Err(invalid(format!("is out of its order: item {expected} is next")));
-            }
-            let tensor = row_tensor(input, rows)?;
-            match list {
-                Some(GivenInput::Tensors(list)) => list.push(tensor),
-                _ => given.push(NamedInput {
-                    name: argument_name,
-                    given: GivenInput::Tensors(vec![tensor]),
-                }),
-            }
-            Ok(())
+            return give_item(input, argument, item, (rows, list)).map(|first| given.extend(first));
         }
-        (_, _, Some(_)) => Err(invalid(format!("gives '{}' a second time", argument.name()))),
-        (ArgumentKind::Tensors, None, None) => {
-            let name = argument.name();
-            Err(invalid(format!("is a list: give its items as '{name}.0', '{name}.1', …")))
+        (ArgumentKind::Tensors, None, _) => {
+            let cause = format!("is a list: give its items as '{name}.0', '{name}.1', …");
+            return Err(invalid(&input, &cause));
         }
-        (ArgumentKind::Tensor | ArgumentKind::Other(_), _, None) => {
-            let tensor = row_tensor(input, rows)?;
-            given.push(NamedInput { name: argument_name, given: GivenInput::Tensor(tensor) });
-            Ok(())
+        (_, _, Some(_)) => {
+            return Err(invalid(&input, &format!("gives '{name}' a second time")));
         }
-        (kind, _, None) => {
-            let value = value(&input, kind).map_err(invalid)?;
-            given.push(NamedInput { name: argument_name, given: GivenInput::Value(value) });
-            Ok(())
-        }
+        _ => {}
     }
+    let value = match argument.kind() {
+        ArgumentKind::Tensor | ArgumentKind::Other(_) => {
+            GivenInput::Tensor(row_tensor(input, argument.declared(), rows)?)
+        }
+        kind => {
+            let value = value(&input, kind, rows.is_some());
+            GivenInput::Value(value.map_err(|cause| invalid(&input, &cause))?)
+        }
+    };
+    given.push(NamedInput { name: Some(name.to_owned()), given: value });
+    Ok(())
+}
+
+/// Adds an item to the list that its argument is; the list, where it is the first.
+fn give_item(
+    input: InferInput,
+    argument: &Input,
+    item: usize,
+    (rows, list): (&mut Option<Rows>, Option<&mut GivenInput>),
+) -> Result<Option<NamedInput>, RequestError> {
+    let expected = match &list {
+        Some(GivenInput::Tensors(list)) => list.len(),
+        _ => 0,
+    };
+    if item != expected {
+        let cause = format!("is out of its order: item {expected} is next");
+        return Err(invalid(&input, &cause));
+    }
+    let tensor = row_tensor(input, None, rows)?;
+    if let Some(GivenInput::Tensors(list)) = list {
+        list.push(tensor);
+        return Ok(None);
+    }
+    let given = GivenInput::Tensors(vec![tensor]);
+    Ok(Some(NamedInput { name: Some(argument.name().to_owned()), given }))
 }
 
 /// The argument an input is for; and which item of it, where it is one of a list's.
@@ -114,27 +128,34 @@ fn find<'a>(interface: &'a Interface, name: &str) -> Option<(&'a Input, Option<u
     (*argument.kind() == ArgumentKind::Tensors).then_some((argument, Some(item.parse().ok()?)))
 }
 
+fn invalid(input: &InferInput, cause: &str) -> RequestError {
+    RequestError::Invalid(format!("input '{}' {cause}", input.name))
+}
+
 /// How many rows the tensors have, which has to be the same for all.
 struct Rows {
-    count: Option<u32>,
+    /// And the first input that had so many.
+    of: Option<(u32, String)>,
 }
 
 impl Rows {
     fn take(&mut self, input: &InferInput) -> Result<(), RequestError> {
-        let name = &input.name;
-        let invalid = |cause: String| RequestError::Invalid(format!("input '{name}' {cause}"));
         let Some(first) = input.shape.first() else {
-            return Err(invalid("has no dimensions, expected rows first".to_owned()));
+            return Err(invalid(input, "has no dimensions, the first one is the rows"));
         };
         let rows = u32::try_from(*first).ok().filter(|rows| u64::from(*rows) <= MOST_ROWS);
-        match (rows, self.count) {
-            (None, _) => Err(invalid(format!("has {first} rows, at most {MOST_ROWS} are taken"))),
-            (Some(0), _) => Err(invalid("has no rows".to_owned())),
-            (Some(rows), Some(count)) if rows != count => {
-                Err(invalid(format!("has {rows} rows, the input before it {count}")))
+        let Some(rows) = rows else {
+            let cause = format!("has {first} rows, at most {MOST_ROWS} are taken");
+            return Err(invalid(input, &cause));
+        };
+        match &self.of {
+            _ if rows == 0 => Err(invalid(input, "has no rows")),
+            Some((count, other)) if rows != *count => {
+                Err(invalid(input, &format!("has {rows} rows, input '{other}' has {count}")))
             }
-            (rows, _) => {
-                self.count = rows;
+            Some(_) => Ok(()),
+            None => {
+                self.of = Some((rows, input.name.clone()));
                 Ok(())
             }
         }
@@ -143,35 +164,37 @@ impl Rows {
 
 /// Compares the bytes with what the shape takes.
 fn check_bytes(input: &InferInput) -> Result<(), RequestError> {
-    let InferInput { name, datatype, shape, data } = input;
-    let invalid = |cause: String| RequestError::Invalid(format!("input '{name}' {cause}"));
+    let InferInput { datatype, shape, data, .. } = input;
+    let elements = shape.iter().try_fold(1u64, |product, dim| product.checked_mul(*dim));
     let elements =
-        elements(shape).ok_or_else(|| invalid(format!("has shape {shape:?}, which overflows")))?;
+        elements.ok_or_else(|| invalid(input, &format!("has shape {shape:?}, which overflows")))?;
     let Datatype::Numbers(dtype) = datatype else { return Ok(()) };
     let expected = elements.checked_mul(dtype.size() as u64);
     if expected != Some(data.len() as u64) {
         let expected = expected.map_or("more than there can be".to_owned(), |n| n.to_string());
-        return Err(invalid(format!(
+        let cause = format!(
             "has {} bytes, expected {expected} for {datatype} of shape {shape:?}",
             data.len()
-        )));
+        );
+        return Err(invalid(input, &cause));
     }
     if *dtype == Dtype::Bool && data.iter().any(|byte| *byte > 1) {
-        return Err(invalid("has a BOOL that is neither 0 nor 1".to_owned()));
+        return Err(invalid(input, "has a BOOL that is neither 0 nor 1"));
     }
     Ok(())
 }
 
-fn elements(shape: &[u64]) -> Option<u64> {
-    shape.iter().try_fold(1u64, |product, dim| product.checked_mul(*dim))
-}
-
-fn row_tensor(input: InferInput, rows: &mut Option<Rows>) -> Result<RowTensor, RequestError> {
-    let name = &input.name;
-    let invalid = |cause: &str| RequestError::Invalid(format!("input '{name}' {cause}"));
+fn row_tensor(
+    input: InferInput,
+    declared: Option<&DeclaredInput>,
+    rows: &mut Option<Rows>,
+) -> Result<RowTensor, RequestError> {
     let Datatype::Numbers(dtype) = input.datatype else {
-        return Err(invalid("is a tensor, which BYTES are not"));
+        return Err(invalid(&input, "has the datatype BYTES, but is a tensor of numbers"));
     };
+    if let Some(declared) = declared {
+        check_declared(&input, dtype, declared, rows.is_some())?;
+    }
     let dims = match rows {
         Some(rows) => {
             rows.take(&input)?;
@@ -179,85 +202,42 @@ fn row_tensor(input: InferInput, rows: &mut Option<Rows>) -> Result<RowTensor, R
         }
         None => &input.shape,
     };
-    let shape = Shape::new(dims).filter(|shape| shape.rank() < crate::tensor::MAX_RANK);
-    let shape = shape.ok_or_else(|| invalid("has too many dimensions"))?;
+    // A batch puts its rows before them.
+    let shape = Shape::new(dims).filter(|shape| shape.rank() < MAX_RANK);
+    let shape = shape.ok_or_else(|| {
+        let (rank, most) = (input.shape.len(), MAX_RANK - usize::from(rows.is_none()));
+        invalid(&input, &format!("has {rank} dimensions, at most {most} are taken"))
+    })?;
     Ok(RowTensor { row: TensorMeta { dtype, shape }, data: input.data })
 }
 
-/// The value of an argument that is no tensor: one for all rows.
-fn value(input: &InferInput, kind: &ArgumentKind) -> Result<Value, String> {
-    let wrong =
-        |expected: &str| format!("is {}, expected {expected} for {kind}", input.datatype.name());
-    match kind {
-        ArgumentKind::Str => {
-            if input.datatype != Datatype::Bytes {
-                return Err(wrong("BYTES"));
-            }
-            let count = elements(&input.shape).unwrap_or(0);
-            the_same(read_texts(&input.data, count)?).map(Value::Str)
-        }
-        ArgumentKind::Bool => match input.datatype {
-            Datatype::Numbers(Dtype::Bool) => {
-                the_same(input.data.clone()).map(|byte| Value::Bool(byte != 0))
-            }
-            _ => Err(wrong("BOOL")),
-        },
-        ArgumentKind::Int | ArgumentKind::Ints => {
-            let ints = integers(input).ok_or_else(|| wrong("an integer datatype"))?;
-            match kind {
-                ArgumentKind::Int => the_same(ints).map(Value::Int),
-                _ => Ok(Value::Ints(ints)),
-            }
-        }
-        _ => {
-            let floats = floats(input).ok_or_else(|| wrong("a number's datatype"))?;
-            match kind {
-                ArgumentKind::Float => the_same(floats).map(Value::Float),
-                _ => Ok(Value::Floats(floats)),
-            }
-        }
+/// Compares an input with what the config declares of it, in the protocol's words.
+fn check_declared(
+    input: &InferInput,
+    dtype: Dtype,
+    declared: &DeclaredInput,
+    has_rows: bool,
+) -> Result<(), RequestError> {
+    if dtype != declared.dtype {
+        let expected = Datatype::Numbers(declared.dtype);
+        return Err(invalid(input, &format!("is {}, expected {expected}", input.datatype)));
     }
-}
-
-/// The one value that all elements are.
-fn the_same<T: PartialEq>(values: Vec<T>) -> Result<T, String> {
-    let mut values = values.into_iter();
-    let first = values.next().ok_or("is empty, expected one value")?;
-    match values.all(|value| value == first) {
-        true => Ok(first),
-        false => Err("has different values, but is one for all rows".to_owned()),
+    let rows = has_rows.then_some(None);
+    let wanted: Vec<Option<u64>> = rows.into_iter().chain(declared.shape.iter().copied()).collect();
+    let fits = input.shape.len() == wanted.len()
+        && input.shape.iter().zip(&wanted).all(|(dim, want)| want.is_none_or(|want| want == *dim));
+    if fits {
+        return Ok(());
     }
+    let show = |dim: &Option<u64>| dim.map_or("-1".to_owned(), |dim| dim.to_string());
+    let expected: Vec<String> = wanted.iter().map(show).collect();
+    let hint = match has_rows && input.shape.len() + 1 == wanted.len() {
+        true => ": the first dimension is the rows, 1 for a single one",
+        false => "",
+    };
+    let (shape, expected) = (&input.shape, expected.join(", "));
+    Err(invalid(input, &format!("has shape {shape:?}, expected [{expected}]{hint}")))
 }
 
-fn integers(input: &InferInput) -> Option<Vec<i64>> {
-    let data = &input.data;
-    let Datatype::Numbers(dtype) = input.datatype else { return None };
-    Some(match dtype {
-        Dtype::Uint8 => data.iter().map(|byte| i64::from(*byte)).collect(),
-        Dtype::Int8 => data.iter().map(|byte| i64::from(byte.cast_signed())).collect(),
-        Dtype::Int16 => chunks(data).map(|bytes| i64::from(i16::from_le_bytes(bytes))).collect(),
-        Dtype::Int32 => chunks(data).map(|bytes| i64::from(i32::from_le_bytes(bytes))).collect(),
-        Dtype::Int64 => chunks(data).map(i64::from_le_bytes).collect(),
-        _ => return None,
-    })
-}
-
-fn floats(input: &InferInput) -> Option<Vec<f64>> {
-    let data = &input.data;
-    let Datatype::Numbers(dtype) = input.datatype else { return None };
-    Some(match dtype {
-        Dtype::Float16 => {
-            chunks(data).map(|bytes| half::f16::from_le_bytes(bytes).to_f64()).collect()
-        }
-        Dtype::Bfloat16 => {
-            chunks(data).map(|bytes| half::bf16::from_le_bytes(bytes).to_f64()).collect()
-        }
-        Dtype::Float32 => chunks(data).map(|bytes| f64::from(f32::from_le_bytes(bytes))).collect(),
-        Dtype::Float64 => chunks(data).map(f64::from_le_bytes).collect(),
-        _ => integers(input)?.into_iter().map(|int| int as f64).collect(),
-    })
-}
-
-fn chunks<const N: usize>(data: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
-    data.as_chunks().0.iter().copied()
-}
+#[cfg(test)]
+mod tests;

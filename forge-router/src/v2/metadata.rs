@@ -42,18 +42,14 @@ impl TensorMetadata {
 /// Of one version of a model.
 pub fn metadata(model: &Model, version: &Version) -> ModelMetadata {
     let is_batched = version.config().batching;
-    let learned = version.example().map(|example| version.interface().rows_of(&example.inputs));
-    let inputs = version.interface().inputs().iter().enumerate().map(|(place, input)| {
-        let seen = learned.as_ref().and_then(|rows| *rows.get(place)?);
-        of_input(input, seen.map(|meta| (meta.dtype, meta.shape.rank())), is_batched)
-    });
+    let is_fixed = version.interface().is_fixed();
     let outputs = version.example().map_or_else(Vec::new, |example| {
         let kinds = flat::kinds(&example.outputs, &example.structure);
         let of_output = |kind: flat::FlatKind| TensorMetadata {
             name: kind.name,
             datatype: Datatype::of(kind.dtype),
-            // What one answer had is no promise for the next.
-            row: kind.row.iter().map(|dim| i64::try_from(*dim).unwrap_or(-1)).collect(),
+            // Where inputs vary, what one answer had is no promise for the next.
+            row: kind.row.iter().map(|dim| known(*dim, is_fixed)).collect(),
             is_optional: false,
             has_rows: is_batched,
         };
@@ -62,10 +58,26 @@ pub fn metadata(model: &Model, version: &Version) -> ModelMetadata {
     ModelMetadata {
         name: model.name.to_string(),
         versions: model.route().versions().map(|version| version.id().to_string()).collect(),
-        inputs: inputs.collect(),
+        inputs: inputs(version),
         outputs,
         max_batch_size: if is_batched { version.config().max_batch_size.get() } else { 0 },
     }
+}
+
+/// What a version takes.
+pub fn inputs(version: &Version) -> Vec<TensorMetadata> {
+    let is_batched = version.config().batching;
+    let learned = version.example().map(|example| version.interface().rows_of(&example.inputs));
+    let of = |(place, input): (usize, &Input)| {
+        let seen = learned.as_ref().and_then(|rows| *rows.get(place)?);
+        of_input(input, seen.map(|meta| (meta.dtype, meta.shape.rank())), is_batched)
+    };
+    version.interface().inputs().iter().enumerate().map(of).collect()
+}
+
+/// A dimension of an output.
+fn known(dim: u64, is_fixed: bool) -> i64 {
+    i64::try_from(dim).ok().filter(|_| is_fixed).unwrap_or(-1)
 }
 
 /// `seen`: the dtype and rank it had in a request that was answered.
@@ -97,6 +109,6 @@ fn of_input(input: &Input, seen: Option<(Dtype, usize)>, is_batched: bool) -> Te
         datatype,
         row,
         is_optional: !input.is_required(),
-        has_rows: is_tensor && is_batched,
+        has_rows: is_batched,
     }
 }

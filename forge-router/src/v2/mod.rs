@@ -13,27 +13,40 @@
 //! here, before anything is computed with them.
 
 mod accept;
+mod binary;
+mod classify;
+mod configuration;
 mod datatype;
 mod metadata;
+mod repository;
 mod request;
 mod select;
+mod statistics;
 mod texts;
+mod values;
 
 pub use accept::{MOST_ROWS, accept, asked};
+pub use binary::{attach, raw};
+pub use classify::classify;
+pub use configuration::{DynamicBatching, InstanceGroup, TensorConfiguration, configuration};
 pub use datatype::Datatype;
-pub use metadata::{ModelMetadata, TensorMetadata, metadata};
-pub use request::{InferInput, InferRequest, Parameters, RequestedOutput};
-pub use select::{Selected, select};
+pub use metadata::{ModelMetadata, TensorMetadata, inputs, metadata};
+pub use repository::{check_load, index};
+pub use request::{InferHead, InferInput, InferRequest, Parameters, RequestedOutput};
+pub use select::{Selected, check_outputs};
+pub use statistics::{InferenceStatistics, ModelStatistics, RowsStatistics, Spent, statistics};
 pub use texts::{read_texts, write_texts};
 
 /// What `GET /v2` and `ServerMetadata` name the server.
 pub const SERVER_NAME: &str = "forge";
 
 /// Those of Triton's extensions that work here.
-pub const EXTENSIONS: [&str; 6] = [
+pub const EXTENSIONS: [&str; 8] = [
     "binary_tensor_data",
+    "classification",
     "model_configuration",
     "model_repository",
+    "model_repository(unload_dependents)",
     "parameters",
     "schedule_policy",
     "statistics",

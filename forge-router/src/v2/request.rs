@@ -1,5 +1,7 @@
 //! An inference request, whichever transport brought it.
 
+use bytes::Bytes;
+
 use super::Datatype;
 
 /// A request, as its transport decoded it. Nothing about its tensors has been checked but that their
@@ -25,6 +27,15 @@ pub struct Parameters {
     pub binary_data_output: bool,
 }
 
+/// A request whose tensors have not all been read: the JSON before them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InferHead {
+    /// Inputs that follow as bytes have no data yet.
+    pub request: InferRequest,
+    /// How many bytes follow for each input, in their order; `None` where its data is there.
+    pub binary: Vec<Option<u64>>,
+}
+
 /// One input tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InferInput {
@@ -32,8 +43,9 @@ pub struct InferInput {
     pub datatype: Datatype,
     /// With the rows where the model's requests are batched.
     pub shape: Vec<u64>,
-    /// Little-endian, the last dimension fastest; strings each after its length, a `u32`.
-    pub data: Vec<u8>,
+    /// Little-endian, the last dimension fastest; strings each after its length, a `u32`. It may be a
+    /// slice of the body that it came in.
+    pub data: Bytes,
 }
 
 /// One output that the client asks for.
@@ -42,4 +54,6 @@ pub struct RequestedOutput {
     pub name: String,
     /// Whether it comes as bytes; `None` where the request as a whole says so.
     pub binary: Option<bool>,
+    /// The largest so many elements of each row, as texts, instead of the tensor; 0: the tensor.
+    pub classes: u64,
 }

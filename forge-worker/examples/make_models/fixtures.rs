@@ -1,7 +1,7 @@
 //! The sources of the fixtures of `tests/`.
 
 /// Name and source of each fixture: what a model may do, well or badly.
-pub(crate) const FIXTURES: [(&str, &str); 31] = [
+pub(crate) const FIXTURES: [(&str, &str); 32] = [
     (
         "double",
         "
@@ -213,6 +213,23 @@ def forward(self, ids: Tensor, values: Tensor) -> Tuple[Tensor, Tensor]:
     return ids * 2, values.sum(1)
 ",
     ),
+    // Everything an answer may hold at once: a dict, a list, a string for each row and one for all. The
+    // inputs' lengths differ and vary, and two arguments are no tensors.
+    (
+        "measures",
+        "
+def forward(self, ids: Tensor, values: Tensor, unit: str = 'm',
+            scale: float = 1.0) -> Tuple[Dict[str, Tensor], List[Tensor], List[str], str]:
+    sums = values.sum(1)
+    signs: List[str] = []
+    for i in range(values.size(0)):
+        if float(sums[i]) < 0.0:
+            signs.append('negative')
+        else:
+            signs.append('positive')
+    return {'twice': ids * 2, 'sums': sums}, [values + 1, values * scale], signs, unit
+",
+    ),
     // The rows of a batch depend on each other.
     (
         "center",
@@ -235,6 +252,14 @@ def forward(self, x: Tensor) -> Tensor:
         "
 def forward(self, x: Tensor) -> Tuple[Tensor, float]:
     return x, float(x.mean())
+",
+    ),
+    // One number of an image: all cost is in bringing the image.
+    (
+        "pixel-mean",
+        "
+def forward(self, image: Tensor) -> Tensor:
+    return image.mean([1, 2, 3])
 ",
     ),
     // As long as there are rows.

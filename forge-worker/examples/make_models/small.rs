@@ -8,7 +8,7 @@ use crate::define::{Attributes, define, define_named_tuple};
 use crate::fixtures::{FIXTURES, STATEFUL};
 
 /// Name and source of each demo without parameters, as `configs/` serves them.
-const DEMOS: [(&str, &str); 3] = [
+const DEMOS: [(&str, &str); 4] = [
     (
         "dummy",
         "
@@ -21,6 +21,13 @@ def forward(self, x: Tensor) -> Tensor:
         "
 def forward(self, x: Tensor) -> Tensor:
     return torch.softmax(x.mean([-1], keepdim=True).expand(-1, 10), -1)
+",
+    ),
+    (
+        "colors",
+        "
+def forward(self, x: Tensor) -> Tensor:
+    return torch.softmax(10.0 * x.mean([-1, -2]), -1)
 ",
     ),
     (

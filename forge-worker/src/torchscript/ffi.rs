@@ -129,9 +129,9 @@ impl Model {
         Ok(told)
     }
 
-    /// One forward without gradients. `arguments` are in the order of `forward`'s; those left out
+    /// One forward without gradients, until its device is done. `arguments` are in the order of `forward`'s; those left out
     /// at the end take their defaults.
-    pub(crate) fn run(&mut self, arguments: &[GivenArgument]) -> Result<Outputs, Failure> {
+    pub(crate) fn run(&mut self, arguments: &[GivenArgument]) -> Result<Returned, Failure> {
         let lists: Vec<Vec<*const c_void>> =
             arguments.iter().map(GivenArgument::pointers).collect();
         let given: Vec<RawGiven> =
@@ -143,7 +143,10 @@ impl Model {
             let count = given.len();
             forge_model_run(self.0.as_ptr(), given.as_ptr(), count, &raw mut outputs, error)
         })?;
-        NonNull::new(outputs).map(Outputs).ok_or_else(|| Failure::call("the shim returned nothing"))
+        NonNull::new(outputs)
+            .map(Outputs)
+            .map(Returned)
+            .ok_or_else(|| Failure::call("the shim returned nothing"))
     }
 
     /// Remembers every buffer as it is now, or forgets what it remembered.
@@ -176,7 +179,19 @@ impl fmt::Debug for Model {
     }
 }
 
-/// What a forward returned.
+/// What a forward returned, where it lies.
+pub(crate) struct Returned(Outputs);
+
+impl Returned {
+    /// Takes it apart, and copies its tensors to the CPU where they are not there.
+    pub(crate) fn bring_home(self) -> Result<Outputs, Failure> {
+        // SAFETY: the outputs live as long as `self`, which alone owns them.
+        checked(|error| unsafe { forge_outputs_bring_home(self.0.0.as_ptr(), error) })?;
+        Ok(self.0)
+    }
+}
+
+/// What a forward returned, taken apart.
 pub(crate) struct Outputs(NonNull<RawOutputs>);
 
 impl Outputs {

@@ -21,7 +21,7 @@ mod threads;
 use forge_ipc::{
     Arguments, BatchView, Given, InputView, LoadModel, OutputSink, Signature, Structure, TensorMeta,
 };
-use forge_worker::{Chosen, Description, Engine, EngineError, ModelFile};
+use forge_worker::{Chosen, Description, Engine, EngineError, ModelFile, Stopwatch};
 use tch::{Device, Tensor};
 
 pub(crate) use cuda::open_if_asked as open_cuda_if_asked;
@@ -83,9 +83,17 @@ impl Engine for TorchScript {
         fastest::take(self, setting)
     }
 
-    fn run(&mut self, batch: &BatchView<'_>, out: &mut dyn OutputSink) -> Result<(), EngineError> {
+    fn run(
+        &mut self,
+        batch: &BatchView<'_>,
+        out: &mut dyn OutputSink,
+        watch: &mut Stopwatch,
+    ) -> Result<(), EngineError> {
         let arguments = self.arguments(batch)?;
-        let outputs = self.model.run(&arguments)?;
+        watch.has_inputs();
+        let returned = self.model.run(&arguments)?;
+        watch.has_returned();
+        let outputs = returned.bring_home()?;
         let structure = Structure::decode(outputs.structure())
             .map_err(|error| EngineError::OutputShape(format!("output: {error}")))?;
         convert::write_outputs(&outputs.into_leaves(), out)?;

@@ -124,6 +124,10 @@ unsafe extern "C" {
         context: *mut c_void,
         error: *mut *mut c_char,
     ) -> i32;
+    pub(super) fn forge_outputs_bring_home(
+        outputs: *mut RawOutputs,
+        error: *mut *mut c_char,
+    ) -> i32;
     pub(super) fn forge_outputs_count(outputs: *const RawOutputs) -> usize;
     pub(super) fn forge_outputs_take(outputs: *mut RawOutputs, leaf: usize) -> *mut c_void;
     pub(super) fn forge_outputs_structure(

@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/runtime/jit_exception.h>
 #include <torch/csrc/jit/serialization/import.h>
@@ -11,6 +12,7 @@
 
 #include <cstring>
 #include <map>
+#include <utility>
 
 #include "values.h"
 
@@ -26,10 +28,12 @@ enum Variant : int32_t { kFrozen, kForInference };
 struct Buffer { std::string name; at::Tensor tensor, copy; int64_t version; };
 
 struct Model {
-  explicit Model(Module loaded) : module(std::move(loaded)), forward(module.get_method("forward")) {}
+  Model(Module loaded, c10::Device device)
+      : module(std::move(loaded)), forward(module.get_method("forward")), device(device) {}
   const std::vector<c10::Argument>& arguments() const { return forward.function().getSchema().arguments(); }
   Module module;
   torch::jit::Method forward;
+  c10::Device device;
   std::vector<Buffer> buffers;
 };
 
@@ -86,17 +90,18 @@ Status forge_model_load(const char* path, const char* device, Model** model, cha
   return guarded(error, [&] {
     torch::jit::FusionStrategy dynamic{{torch::jit::FusionBehavior::DYNAMIC, 20}};
     torch::jit::setFusionStrategy(dynamic);
-    auto module = torch::jit::load(path, c10::Device(device));
+    c10::Device placed(device);
+    auto module = torch::jit::load(path, placed);
     if (!module.find_method("forward")) throw Problem(kCall, "the model has no method forward");
     module.eval();
-    *model = new Model(std::move(module));
+    *model = new Model(std::move(module), placed);
   });
 }
 
 Status forge_model_variant(const Model* model, Variant variant, Model** made, char** error) {
   return guarded(error, [&] {
     auto frozen = torch::jit::freeze(model->module);
-    *made = new Model(variant == kFrozen ? frozen : torch::jit::optimize_for_inference(frozen));
+    *made = new Model(variant == kFrozen ? frozen : torch::jit::optimize_for_inference(frozen), model->device);
   });
 }
 
@@ -131,13 +136,18 @@ Status forge_model_first_weight(const Model* model, void (*tell)(void*, const ch
   });
 }
 
-// Not InferenceMode: a model may turn gradients on for a part of its forward (forces as derivatives of an energy).
+// Returns when the device is done: what runs on a GPU is only queued by then, and its time would count as that of the
+// copies that wait for it. Not InferenceMode: a model may turn gradients on for a part of its forward (forces as derivatives of an energy).
 Status forge_model_run(Model* model, const Given* given, size_t count, Outputs** outputs, char** error) {
   return guarded(error, [&] {
     at::NoGradGuard no_grad;
-    auto flat = std::make_unique<Outputs>();
-    flatten(model->forward(stack_of(*model, given, count)), 0, *flat);
-    *outputs = flat.release();
+    auto made = std::make_unique<Outputs>();
+    made->returned = model->forward(stack_of(*model, given, count));
+    if (!model->device.is_cpu()) {
+      c10::impl::VirtualGuardImpl guard(model->device.type());
+      guard.synchronizeStream(guard.getStream(model->device));
+    }
+    *outputs = made.release();
   });
 }
 
@@ -165,6 +175,14 @@ Status forge_model_restore(Model* model, void (*tell)(void*, const char*), void*
       put_back(model->module, was);
       was.version = was.tensor._version();
     }
+  });
+}
+
+// Takes apart what a forward returned; its tensors lie on the CPU afterwards.
+Status forge_outputs_bring_home(Outputs* outputs, char** error) {
+  return guarded(error, [&] {
+    at::NoGradGuard no_grad;
+    flatten(std::exchange(outputs->returned, IValue()), 0, *outputs);
   });
 }
 

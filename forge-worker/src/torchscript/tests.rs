@@ -205,7 +205,7 @@ fn an_answer_too_large_for_its_frame_says_so() {
     let inputs = [input];
     let inputs = views(&inputs);
     let batch = BatchView { rows: 2, inputs: &inputs, arguments: Arguments::in_order() };
-    let outcome = load("double").run(&batch, &mut answer);
+    let outcome = load("double").run(&batch, &mut answer, &mut Stopwatch::start());
     assert!(matches!(
         outcome,
         Err(EngineError::OutputTooLarge(FrameFull { needed: 16, capacity: 15 }))
@@ -270,7 +270,8 @@ impl TorchScript {
     fn answer(&mut self, inputs: &[Held], rows: u32) -> Result<Answer, EngineError> {
         let (mut answer, inputs) = (Answer::default(), views(inputs));
         let arguments = Arguments::in_order();
-        self.run(&BatchView { rows, inputs: &inputs, arguments }, &mut answer)?;
+        let batch = BatchView { rows, inputs: &inputs, arguments };
+        self.run(&batch, &mut answer, &mut Stopwatch::start())?;
         Ok(answer)
     }
 
@@ -283,7 +284,8 @@ impl TorchScript {
         let (mut answer, inputs) = (Answer::default(), views(inputs));
         let encoded = Arguments::encode(given).unwrap();
         let arguments = Arguments::new(&encoded);
-        self.run(&BatchView { rows, inputs: &inputs, arguments }, &mut answer)?;
+        let batch = BatchView { rows, inputs: &inputs, arguments };
+        self.run(&batch, &mut answer, &mut Stopwatch::start())?;
         Ok(answer)
     }
 }

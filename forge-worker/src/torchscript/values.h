@@ -26,8 +26,8 @@ struct Problem : std::runtime_error {
 // What an argument gets: one value at `data`, or `count` of them.
 struct Given { Kind kind; const void* data; size_t count; };
 
-// What a forward returned, taken apart: the tensors, and how they nest as forge_ipc::Structure encodes it.
-struct Outputs { std::vector<at::Tensor> leaves; std::string structure; };
+// What a forward returned, and then that taken apart: the tensors, and how they nest as forge_ipc::Structure encodes it.
+struct Outputs { IValue returned; std::vector<at::Tensor> leaves; std::string structure; };
 
 template <class T>
 const T* at_data(const Given& given) { return static_cast<const T*>(given.data); }

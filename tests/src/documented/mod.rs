@@ -32,14 +32,15 @@ impl DocumentedRequest {
         commands.filter(|request| request.command.contains("curl ")).collect()
     }
 
-    /// Runs the command against the server at `address`; what the documentation says wrongly, if
+    /// Runs the command, in the checkout, against the server at `address`; what the documentation says wrongly, if
     /// anything.
     pub fn disagreement(&self, address: SocketAddr) -> Option<String> {
         let address = address.to_string();
         let written = WRITTEN_ADDRESSES.iter();
         let command = written
             .fold(self.command.clone(), |command, written| command.replace(written, &address));
-        let finished = finish(Command::new("sh").args(["-c", &command]));
+        let mut shell = Command::new("sh");
+        let finished = finish(shell.args(["-c", &command]).current_dir(checkout()));
         let Self { place, answer, .. } = self;
         let told = answer::difference(answer, &finished.stdout)?;
         let (stdout, stderr) = (finished.stdout, finished.stderr);

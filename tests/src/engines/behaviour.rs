@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::words::{How, When, deadly, number, two};
+use super::words::{How, When, deadly, number, phases, two};
 
 /// What the model does beside `echo`, which returns every input as an output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(crate) enum Behaviour {
     Multiply(i16),
     /// `sleep MS`: takes so long for every batch.
     Sleep(Duration),
+    /// `phases MS MS MS`: takes so long to make its inputs, to run, and to bring its outputs home.
+    Phases([Duration; 3]),
     /// `throw`: raises where a row begins with a negative number.
     Throw(When),
     /// `die SIGNAL`: ends by that signal where a row begins with 666; `crash`: by SIGSEGV.
@@ -94,6 +96,7 @@ impl FromStr for Behaviour {
             "double" => Self::Multiply(2),
             "multiply" => Self::Multiply(number(rest)?),
             "sleep" => Self::Sleep(Duration::from_millis(number(rest)?)),
+            "phases" => Self::Phases(phases(rest)?),
             "throw" => Self::Throw(rest.parse()?),
             "crash" => Self::Die(Signal::SIGSEGV, rest.parse()?),
             "die" => {
@@ -143,6 +146,7 @@ mod tests {
             ("double", Behaviour::Multiply(2)),
             ("multiply -3", Behaviour::Multiply(-3)),
             ("sleep 200", Behaviour::Sleep(Duration::from_millis(200))),
+            ("phases 1 2 3", Behaviour::Phases([1, 2, 3].map(Duration::from_millis))),
             ("throw", Behaviour::Throw(When::Row)),
             ("hang always", Behaviour::Hang(When::Always)),
             ("lie random", Behaviour::Lie(How::Random, When::Row)),
@@ -174,6 +178,8 @@ mod tests {
             "Echo",
             "sleep",
             "sleep long",
+            "phases 1 2",
+            "phases 1 2 3 4",
             "throw often",
             "lie",
             "oom -1",

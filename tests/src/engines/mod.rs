@@ -13,6 +13,7 @@ mod lie;
 mod rows;
 mod words;
 
+use std::time::Duration;
 use std::{fs, process, thread};
 
 use forge_ipc::{
@@ -20,7 +21,7 @@ use forge_ipc::{
     Structure, TensorMeta,
 };
 use forge_tests::until;
-use forge_worker::{Description, Engine, EngineError, ModelFile};
+use forge_worker::{Description, Engine, EngineError, ModelFile, Stopwatch};
 
 use acts::{burn, die, hang, slow_load};
 use behaviour::{Behaviour, Script};
@@ -63,11 +64,22 @@ impl Engine for TestEngine {
         &self.signature
     }
 
-    fn run(&mut self, batch: &BatchView<'_>, out: &mut dyn OutputSink) -> Result<(), EngineError> {
+    fn run(
+        &mut self,
+        batch: &BatchView<'_>,
+        out: &mut dyn OutputSink,
+        watch: &mut Stopwatch,
+    ) -> Result<(), EngineError> {
         let BatchView { rows, inputs, .. } = *batch;
         let asked = |when, trigger: fn(f32) -> bool| rows::asked(when, trigger, inputs, rows);
+        if let Behaviour::Phases(times) = &self.behaviour {
+            return phases(*times, inputs, out, watch);
+        }
+        // It reads its inputs where they lie.
+        watch.has_inputs();
         match &self.behaviour {
             Behaviour::Echo
+            | Behaviour::Phases(_)
             | Behaviour::SlowLoad(..)
             | Behaviour::BurnLoad(_)
             | Behaviour::HangLoad
@@ -112,6 +124,7 @@ impl Engine for TestEngine {
                 }
             }
         }
+        watch.has_returned();
         echo(inputs, out)
     }
 }
@@ -125,6 +138,20 @@ fn echo(inputs: &[InputView<'_>], out: &mut dyn OutputSink) -> Result<(), Engine
         _ => Structure::Tuple(vec![Structure::Tensor; inputs.len()]),
     };
     Ok(out.structure(&structure)?)
+}
+
+fn phases(
+    [input, infer, output]: [Duration; 3],
+    inputs: &[InputView<'_>],
+    out: &mut dyn OutputSink,
+    watch: &mut Stopwatch,
+) -> Result<(), EngineError> {
+    thread::sleep(input);
+    watch.has_inputs();
+    thread::sleep(infer);
+    watch.has_returned();
+    thread::sleep(output);
+    echo(inputs, out)
 }
 
 fn lie(how: How, inputs: &[InputView<'_>], out: &mut dyn OutputSink) -> Result<(), EngineError> {

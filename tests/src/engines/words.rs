@@ -1,6 +1,7 @@
 //! The words behind a behaviour's name.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -70,4 +71,11 @@ pub(super) fn two(words: &str) -> (&str, &str) {
 
 pub(super) fn number<N: FromStr>(word: &str) -> Result<N, String> {
     word.parse().map_err(|_| format!("not a number: {word:?}"))
+}
+
+/// Three numbers of milliseconds.
+pub(super) fn phases(words: &str) -> Result<[Duration; 3], String> {
+    let millis = words.split(' ').map(|word| number(word).map(Duration::from_millis));
+    let times = millis.collect::<Result<Vec<_>, _>>()?;
+    times.try_into().map_err(|_| format!("expected three numbers, not {words:?}"))
 }

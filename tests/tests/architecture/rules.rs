@@ -72,7 +72,10 @@ pub(crate) fn metric_names_have_one_home(source: &Source) -> Vec<String> {
         return Vec::new();
     }
     let names = source.strings.iter().flat_map(|string| words(string)).map(|(_, word)| word);
-    let metrics = names.filter(|word| word.starts_with("forge_") && !CRATES.contains(word));
+    let is_metric = |word: &&str| {
+        (word.starts_with("forge_") && !CRATES.contains(word)) || word.starts_with("nv_")
+    };
+    let metrics = names.filter(is_metric);
     metrics.map(|name| format!("{} spells the metric {name}", source.path)).collect()
 }
 

@@ -36,6 +36,7 @@ fn every_series_of_a_model_is_there_at_zero_before_its_first_request() {
     count("forge_requests_total", "status", &["received"]);
     count("forge_requests_total", "status", &OUTCOMES);
     count("forge_phase_seconds_count", "phase", &["decode", "queue", "compute", "encode"]);
+    count("forge_compute_seconds_count", "phase", &["input", "infer", "output"]);
     count("forge_missed_wakes_total", "side", &["router", "worker"]);
     count("forge_workers", "state", &["ready", "crashed", "retired", "draining"]);
 }
@@ -60,6 +61,9 @@ fn a_served_request_is_counted_in_every_phase() {
         ("forge_phase_seconds_count", vec![("phase", "queue")], 1.0),
         ("forge_phase_seconds_count", vec![("phase", "compute")], 1.0),
         ("forge_phase_seconds_count", vec![("phase", "encode")], 1.0),
+        ("forge_compute_seconds_count", vec![("phase", "input")], 1.0),
+        ("forge_compute_seconds_count", vec![("phase", "infer")], 1.0),
+        ("forge_compute_seconds_count", vec![("phase", "output")], 1.0),
         ("forge_queue_depth", vec![], 0.0),
         ("forge_requests_in_flight", vec![], 0.0),
         ("forge_workers", vec![("state", "ready")], 1.0),

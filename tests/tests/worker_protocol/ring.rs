@@ -1,8 +1,10 @@
 //! The router's end of the rings, waited on as the router does it.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use forge_ipc::{BatchId, Dtype, Outcome, PeerViolation, RouterEnd, Shape, TensorMeta};
+use forge_ipc::{
+    BatchId, ComputeNanos, Dtype, Outcome, PeerViolation, RouterEnd, Shape, TensorMeta,
+};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use crate::harness::PATIENCE;
@@ -19,7 +21,7 @@ pub(crate) struct Ring {
 pub(crate) struct Answer {
     pub(crate) batch: BatchId,
     pub(crate) rows: u32,
-    pub(crate) compute: Duration,
+    pub(crate) compute: ComputeNanos,
     pub(crate) outcome: Outcome,
     /// The bytes of each output.
     pub(crate) outputs: Vec<Vec<u8>>,
@@ -77,7 +79,7 @@ impl Ring {
                 let answer = Answer {
                     batch: completion.batch(),
                     rows: completion.rows(),
-                    compute: Duration::from_nanos(completion.compute_nanos()),
+                    compute: completion.compute(),
                     outcome,
                     outputs,
                 };

@@ -1,8 +1,6 @@
 //! Batches through the rings.
 
-use std::time::Duration;
-
-use forge_ipc::{BatchId, FailureKind, Outcome, Structure};
+use forge_ipc::{BatchId, ComputeNanos, FailureKind, Outcome, Structure};
 use nix::sys::signal::{Signal, kill};
 
 use crate::harness::Worker;
@@ -84,7 +82,35 @@ fn a_row_that_is_thrown_at_does_not_spoil_the_next_batch() {
 fn the_time_told_is_that_of_the_model() {
     let (_worker, mut ring) = Worker::serving("sleep 30", 2);
     assert!(ring.submit(0, &[&[1.0]]));
-    assert!(ring.answer().unwrap().compute >= Duration::from_millis(30));
+    assert!(ring.answer().unwrap().compute.infer >= millis(30));
+}
+
+#[test]
+fn what_the_inputs_the_model_and_the_outputs_take_is_told_apart() {
+    let (_worker, mut ring) = Worker::serving("phases 20 40 60", 2);
+    assert!(ring.submit(0, &[&[1.0]]));
+    // The first row of such a batch runs alone before, to see whether outputs are by rows.
+    assert!(ring.submit(1, &[&[1.0, 2.0], &[3.0, 4.0]]));
+    for runs in [1, 2] {
+        let ComputeNanos { input, infer, output } = ring.answer().unwrap().compute;
+        for (told, least) in [(input, 20), (infer, 40), (output, 60)] {
+            assert!(told >= runs * millis(least), "{told} ns of {runs} times {least} ms");
+        }
+    }
+}
+
+#[test]
+fn a_batch_that_fails_tells_what_it_took_until_then() {
+    let (_worker, mut ring) = Worker::serving("throw", 2);
+    assert!(ring.submit(0, &[&[-1.0]]));
+    let answer = ring.answer().unwrap();
+    assert!(matches!(answer.outcome, Outcome::Failed { .. }));
+    assert!(answer.compute.infer > 0 && answer.compute.output == 0, "{:?}", answer.compute);
+}
+
+/// In nanoseconds.
+fn millis(millis: u64) -> u64 {
+    millis * 1_000_000
 }
 
 #[test]

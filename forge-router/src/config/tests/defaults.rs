@@ -18,6 +18,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(server.max_inflight_bytes.get(), 1_073_741_824);
     assert_eq!(server.cors_origins, ["*"]);
     assert!(!server.access_log);
+    assert!(!server.triton_metrics);
     assert_eq!(server.header_timeout, 30 * SECOND);
     assert_eq!(server.body_timeout, 30 * SECOND);
     assert_eq!(server.shutdown_grace, 3 * SECOND);
@@ -39,6 +40,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!((model.restart_limit.get(), model.restart_window), (5, 60 * SECOND));
     assert_eq!((model.max_worker_rss, model.max_worker_age), (None, None));
     assert_eq!(model.sticky_header, None);
+    assert_eq!((&model.preprocess, &model.labels, model.softmax), (&None, &None, false));
     let [worker] = model.workers.as_slice() else { panic!("{:?}", model.workers) };
     assert_eq!((worker.device, worker.threads.get()), (Device::Cpu, 4));
     assert!(worker.cpus.is_empty());
@@ -62,6 +64,7 @@ fn every_key_is_read() {
             max_inflight_bytes = 2000
             cors_origins = ["https://example.org", "http://localhost:3000"]
             access_log = true
+            triton_metrics = true
             header_timeout_s = 1
             body_timeout_s = 2.5
             shutdown_grace_s = 0
@@ -104,6 +107,7 @@ fn every_key_is_read() {
     assert_eq!((server.max_body_bytes.get(), server.max_inflight_bytes.get()), (1000, 2000));
     assert_eq!(server.cors_origins, ["https://example.org", "http://localhost:3000"]);
     assert!(server.access_log);
+    assert!(server.triton_metrics);
     assert_eq!((server.header_timeout, server.body_timeout), (SECOND, SECOND * 5 / 2));
     assert_eq!(server.shutdown_grace, Duration::ZERO);
 

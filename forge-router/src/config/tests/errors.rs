@@ -36,6 +36,7 @@ fn a_wrong_server_setting_is_told_with_its_key_and_what_is_allowed() {
             "cors_origins = [\"a.org\"]",
             "server.cors_origins[0]: found \"a.org\", allowed is \"*\" or scheme://host[:port] without a path",
         ),
+        ("triton_metrics = 1", "server.triton_metrics: found 1, allowed is true or false"),
         ("access_log = \"yes\"", "server.access_log: found \"yes\", allowed is true or false"),
         (
             "header_timeout_s = 0",
@@ -52,7 +53,7 @@ fn a_wrong_server_setting_is_told_with_its_key_and_what_is_allowed() {
         ("model_root = \"\"", "server.model_root: found \"\", allowed is the path of a directory"),
         (
             "tls = {}",
-            "server.tls: unknown key; allowed here: host, port, model_root, admin, admin_token_file, socket, parallel_loads, max_body_bytes, max_inflight_bytes, cors_origins, access_log, header_timeout_s, body_timeout_s, shutdown_grace_s",
+            "server.tls: unknown key; allowed here: host, port, model_root, admin, admin_token_file, socket, parallel_loads, max_body_bytes, max_inflight_bytes, cors_origins, access_log, triton_metrics, header_timeout_s, body_timeout_s, shutdown_grace_s",
         ),
     ] {
         let text = format!("[server]\n{line}\n[models.m]\npath = \"m.pt\"");

@@ -3,6 +3,7 @@
 mod admin;
 mod defaults;
 mod errors;
+mod images;
 mod loading;
 mod memory;
 mod samples;

@@ -5,8 +5,11 @@ use super::*;
 fn every_sample_config_is_without_errors() {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
     let files = Files::new();
-    for model in ["dummy", "sentiment", "image-classifier", "text-embedder", "resnet50"] {
+    for model in ["dummy", "sentiment", "image-classifier", "text-embedder", "resnet50", "colors"] {
         files.write(&format!("models/{model}.pt"), "");
+    }
+    for labels in ["colors.txt", "imagenet-classes.txt"] {
+        files.write(&format!("models/{labels}"), "a class\n");
     }
     let mut names = Vec::new();
     for sample in fs::read_dir(samples).unwrap() {
@@ -17,19 +20,20 @@ fn every_sample_config_is_without_errors() {
         }
     }
     names.sort();
-    assert_eq!(names, ["demo", "dummy", "multi", "resnet", "sentiment"]);
+    assert_eq!(names, ["demo", "dummy", "images", "multi", "resnet", "sentiment"]);
 }
 
 /// What a reader knows is told when it meets a key that it does not know.
 #[test]
 fn the_reference_has_every_key_and_no_other() {
     let text = "[server]\n\"?\" = 1\n[models.m]\npath = \"m.pt\"\n\"?\" = 1\n\
-                [[models.m.inputs]]\n\"?\" = 1";
+                [models.m.preprocess]\n\"?\" = 1\n[[models.m.inputs]]\n\"?\" = 1";
     let outcome = Files::new().load(text);
     let Err(ConfigErrors::Invalid { problems, .. }) = outcome else { panic!("{outcome:?}") };
     for (section, heading) in [
         ("server", "## `[server]`"),
         ("models.m", "## `[models.NAME]`"),
+        ("models.m.preprocess", "## `[models.NAME.preprocess]`"),
         ("models.m.inputs[0]", "## `[[models.NAME.inputs]]`"),
     ] {
         let key = format!("{section}.\"?\"");
@@ -38,8 +42,11 @@ fn the_reference_has_every_key_and_no_other() {
             _ => None,
         });
         let mut known: BTreeSet<&str> = known.unwrap().iter().map(String::as_str).collect();
-        // Of a model, `inputs` has a section of its own.
-        known.remove("inputs");
+        // Of a model, these have sections of their own.
+        if section == "models.m" {
+            known.remove("inputs");
+            known.remove("preprocess");
+        }
         let rows = reference(heading);
         let documented: BTreeSet<&str> = rows.iter().map(|row| row.key.as_str()).collect();
         assert_eq!(documented, known, "{heading}");

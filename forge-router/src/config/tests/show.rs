@@ -9,6 +9,7 @@ const EVERY_KEY: &str = r#"
     max_inflight_bytes = 2000
     cors_origins = ["https://example.org"]
     access_log = true
+    triton_metrics = true
     admin = "token"
     admin_token_file = "token"
     socket = "forge.sock"
@@ -35,20 +36,24 @@ const EVERY_KEY: &str = r#"
     frame_bytes = 4096
     check_batching = false
     optimize = "off"
+    labels = "classes.txt"
+    softmax = true
+    preprocess = { input = "ids", resize = [8, 9], center_crop = 3, scale = 1, mean = [0.1, 0, 1], std = [1, 2, 3.5], layout = "HWC", color = "BGR", max_pixels = 1000 }
     devices = ["cpu", "cuda:1"]
     workers = 2
     num_threads = 3
     cpus = "1-2"
     [[models."m.v2".inputs]]
     name = "ids"
-    dtype = "torch.long"
-    shape = [-1, 3]
+    dtype = "torch.half"
+    shape = [-1, 3, 3]
     "#;
 
 /// What `EVERY_KEY` names is there.
 fn files() -> Files {
     let files = Files::new();
     files.write("models/m.pt", "");
+    files.write("classes.txt", "cat\ndog\n");
     files.write("token", "a-token-that-is-long-enough-to-be-one\n");
     files
 }

@@ -100,6 +100,8 @@ async fn every_order_reaches_the_operator_and_its_refusal_the_client() {
                 assert_eq!(order.settings["workers"].as_integer(), Some(2));
                 reply.send(Err(busy())).map(|()| "load").unwrap()
             }
+            // Only clients over HTTP and gRPC ask for it.
+            Order::Refresh { .. } => unreachable!("{request}"),
             Order::Unload { reply, .. } => reply.send(Err(busy())).map(|()| "unload").unwrap(),
             Order::Scale { workers, reply, .. } => {
                 assert_eq!(workers, 3);

@@ -2,7 +2,9 @@
 //!
 //! Read by hand, because generated code allocates what a message says and only then can be asked how
 //! much: two bytes of a client's are an empty input of two hundred. Here memory is reserved before it
-//! is allocated, and each tensor is copied once, from the message to where it is kept.
+//! is allocated, and raw tensors are slices of the message.
+
+use bytes::Bytes;
 
 use super::contents;
 use crate::grpc::wire::{Field, Fields, Value, WireError};
@@ -51,17 +53,17 @@ pub fn head(message: &[u8]) -> Result<Head, RequestError> {
 ///
 /// # Errors
 /// [`RequestError::Invalid`] for what a client did wrong, [`RequestError::MemoryFull`].
-pub fn decode(message: &[u8], memory: &mut Reservation) -> Result<InferRequest, RequestError> {
+pub fn decode(message: &Bytes, memory: &mut Reservation) -> Result<InferRequest, RequestError> {
     let mut request = InferRequest::default();
     let (mut inputs, mut raw) = (Vec::new(), Vec::new());
     for field in fields(message)? {
         let field = field?;
         match field.number {
             3 => request.id = text(&field)?,
-            4 => parameter(field.bytes().map_err(RequestError::from)?, &mut request.parameters)?,
+            4 => parameter(field.bytes()?, &mut request.parameters)?,
             5 => inputs.push(Tensor::read(field.bytes()?)?),
             6 => request.outputs.push(output(field.bytes()?)?),
-            7 => raw.push(field.bytes()?),
+            7 => raw.push(message.slice_ref(field.bytes()?)),
             _ => {}
         }
     }
@@ -111,7 +113,7 @@ impl<'a> Tensor<'a> {
         Ok(Self { name, datatype, shape, contents })
     }
 
-    fn with(self, data: Vec<u8>) -> InferInput {
+    fn with(self, data: Bytes) -> InferInput {
         let Self { name, datatype, shape, .. } = self;
         InferInput { name, datatype, shape, data }
     }
@@ -120,7 +122,7 @@ impl<'a> Tensor<'a> {
 /// The inputs with their elements: all raw or all typed.
 fn with_contents(
     inputs: Vec<Tensor<'_>>,
-    raw: &[&[u8]],
+    raw: &[Bytes],
     memory: &mut Reservation,
 ) -> Result<Vec<InferInput>, RequestError> {
     if raw.is_empty() {
@@ -130,7 +132,7 @@ fn with_contents(
                 RequestError::Invalid(cause) => invalid(format!("input '{}': {cause}", input.name)),
                 error => error,
             })?;
-            Ok(input.with(data))
+            Ok(input.with(data.into()))
         };
         return inputs.into_iter().map(typed).collect();
     }
@@ -144,13 +146,7 @@ fn with_contents(
         let (inputs, raw) = (inputs.len(), raw.len());
         return Err(invalid(format!("{inputs} inputs, but {raw} raw_input_contents")));
     }
-    let with_raw = |(input, raw): (Tensor<'_>, &&[u8])| {
-        if !memory.grow(raw.len()) {
-            return Err(RequestError::MemoryFull { limit: memory.limit() });
-        }
-        Ok(input.with(raw.to_vec()))
-    };
-    inputs.into_iter().zip(raw).map(with_raw).collect()
+    Ok(inputs.into_iter().zip(raw).map(|(input, raw)| input.with(raw.clone())).collect())
 }
 
 fn dims(field: &Field<'_>, shape: &mut Vec<u64>) -> Result<(), RequestError> {
@@ -174,10 +170,9 @@ fn output(message: &[u8]) -> Result<RequestedOutput, RequestError> {
             2 => {
                 let entry = field.bytes()?;
                 refuse_shared_memory(entry)?;
-                if key_and_value(entry)?.0 == "classification" {
-                    let name = &output.name;
-                    let cause = format!("output '{name}': classification is not offered");
-                    return Err(invalid(cause));
+                let (key, value) = key_and_value(entry)?;
+                if key == "classification" {
+                    output.classes = whole_number(key, value)?;
                 }
             }
             _ => {}
@@ -189,20 +184,9 @@ fn output(message: &[u8]) -> Result<RequestedOutput, RequestError> {
 /// Heeds a parameter of the request, or ignores it.
 fn parameter(entry: &[u8], into: &mut Parameters) -> Result<(), RequestError> {
     let (key, value) = key_and_value(entry)?;
-    let number = || {
-        let choice = Fields(value).last().transpose()?;
-        match choice {
-            // `int64_param` and `uint64_param`.
-            Some(Field { number: 2, value: Value::Varint(number) }) => i64::try_from(number)
-                .map(i64::unsigned_abs)
-                .map_err(|_| invalid(format!("the parameter '{key}' is negative"))),
-            Some(Field { number: 5, value: Value::Varint(number) }) => Ok(number),
-            _ => Err(invalid(format!("the parameter '{key}' is no whole number"))),
-        }
-    };
     match key {
-        "priority" => into.priority = number()?,
-        "timeout" => into.timeout = number()?,
+        "priority" => into.priority = whole_number(key, value)?,
+        "timeout" => into.timeout = whole_number(key, value)?,
         _ if key.starts_with("triton_") => {
             return Err(invalid(format!(
                 "the parameter '{key}' is not taken: those that begin with 'triton_' are reserved"
@@ -211,6 +195,18 @@ fn parameter(entry: &[u8], into: &mut Parameters) -> Result<(), RequestError> {
         _ => {}
     }
     Ok(())
+}
+
+/// The value of a parameter that is a whole number, `int64_param` or `uint64_param`.
+fn whole_number(key: &str, parameter: &[u8]) -> Result<u64, RequestError> {
+    match Fields(parameter).last().transpose()? {
+        Some(Field { number: 2, value: Value::Varint(number) }) => {
+            let number = i64::try_from(number).map(i64::unsigned_abs);
+            number.map_err(|_| invalid(format!("the parameter '{key}' is negative")))
+        }
+        Some(Field { number: 5, value: Value::Varint(number) }) => Ok(number),
+        _ => Err(invalid(format!("the parameter '{key}' is no whole number"))),
+    }
 }
 
 fn refuse_shared_memory(entry: &[u8]) -> Result<(), RequestError> {

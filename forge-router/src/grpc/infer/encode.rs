@@ -3,14 +3,13 @@
 use bytes::Bytes;
 use prost::Message as _;
 
-use super::Kept;
 use crate::flat::Elements;
 use crate::grpc::generated::ModelInferResponse;
 use crate::grpc::generated::model_infer_response::InferOutputTensor;
 use crate::http::{HttpError, Served};
 use crate::memory_budget::Reservation;
 use crate::request::{Answer, RequestError};
-use crate::v2::{self, Datatype, Selected};
+use crate::v2::{self, Datatype, InferRequest, Selected};
 
 /// An answer, and what it takes: itself, and once more when it is encoded.
 #[derive(Debug)]
@@ -23,15 +22,19 @@ pub struct Answered {
 ///
 /// # Errors
 /// [`RequestError::Invalid`] where there is no such output, [`RequestError::MemoryFull`].
-pub fn encode(mut answer: Answer, served: &Served, kept: Kept) -> Result<Answered, HttpError> {
+pub fn encode(
+    mut answer: Answer,
+    served: &Served,
+    request: &InferRequest,
+) -> Result<Answered, HttpError> {
     let mut memory = answer.memory.take();
     let mut response = ModelInferResponse {
         model_name: served.model.name.to_string(),
         model_version: served.version.id().to_string(),
-        id: kept.id,
+        id: request.id.clone(),
         ..Default::default()
     };
-    for Selected { output, .. } in v2::select(answer, kept.parameters, &kept.outputs)? {
+    for Selected { output, .. } in request.select(answer)? {
         let (datatype, raw) = match output.elements {
             Elements::Numbers(dtype, data) => (Datatype::Numbers(dtype), data),
             Elements::Texts(texts) => {

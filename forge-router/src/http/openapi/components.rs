@@ -5,11 +5,13 @@ use serde_json::{Map, Value, json};
 use crate::tensor::Dtype;
 
 /// The statuses of a refused prediction, with why; see docs/http.md.
-pub const REFUSALS: [(u16, &str); 8] = [
+pub const REFUSALS: [(u16, &str); 10] = [
     (400, "The body ended early."),
     (404, "There is no such model; the registered names are listed."),
+    (406, "No format that Accept allows can hold the answer."),
     (408, "The body came too slowly."),
-    (413, "The body or one row is too large."),
+    (413, "The body, what it expands to, or one row is too large."),
+    (415, "The body is of a type that is not understood here."),
     (422, "Malformed JSON, ragged nesting, a wrong shape or dtype, a value its dtype cannot hold."),
     (500, "The model threw, or its output cannot be given back."),
     (503, "The queue or the memory for requests is full, or the model is not ready. Come again."),

@@ -28,6 +28,7 @@ pub fn describe(model: &Model) -> ModelDocument {
         batching,
         max_queue_depth: config.max_queue_depth.get(),
         request_timeout_s: config.request_timeout.as_secs_f64(),
+        takes_images: config.preprocess.is_some(),
     }
 }
 

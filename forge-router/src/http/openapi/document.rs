@@ -15,6 +15,8 @@ pub struct ModelDocument {
     pub batching: Batching,
     pub max_queue_depth: u64,
     pub request_timeout_s: f64,
+    /// Whether it takes JPEG and PNG.
+    pub takes_images: bool,
 }
 
 /// How requests share a forward pass.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::document::{Batching, Changes, InputKind, ModelDocument, TensorDocument};
-use super::{components, example, reload_path, schema, server_paths};
+use super::{components, example, media, reload_path, schema, server_paths};
 
 const INTRODUCTION: &str = "A model has an entry for its predictions, with what it takes and answers. \
     Every answer carries `X-Request-ID`: yours, where you sent one. \
@@ -54,10 +54,8 @@ fn predict(model: &ModelDocument) -> Value {
         Some(_) => "The prediction, in the form of the first answer",
         None => "The prediction",
     };
-    responses.insert(
-        "200".to_owned(),
-        json!({"description": told, "content": {"application/json": answer}}),
-    );
+    responses
+        .insert("200".to_owned(), json!({"description": told, "content": media::answers(answer)}));
     let mut content = json!({"schema": request(model)});
     if let Some(example) = example::request(model) {
         content["example"] = example;
@@ -71,7 +69,8 @@ fn predict(model: &ModelDocument) -> Value {
         "operationId": format!("predict_{}", model.name),
         "summary": summary,
         "description": description(model),
-        "requestBody": {"required": true, "content": {"application/json": content}},
+        "parameters": media::parameters(),
+        "requestBody": {"required": true, "content": media::requests(content, model.takes_images)},
         "responses": responses
     })
 }

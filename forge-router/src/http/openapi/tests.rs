@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::document::{
     Batching, Changes, InputDocument, InputKind, ModelDocument, OutputDocument, TensorDocument,
 };
-use super::{example, paths, schema};
+use super::{OpenApi, example, paths, schema};
 use crate::tensor::Dtype;
 
 fn argument(name: &str, kind: InputKind) -> InputDocument {
@@ -41,6 +41,7 @@ fn model(inputs: Vec<InputDocument>) -> ModelDocument {
         batching: Batching::Rows { max_batch_size: 32, window_ms: 0.0 },
         max_queue_depth: 256,
         request_timeout_s: 30.0,
+        takes_images: false,
     }
 }
 
@@ -289,5 +290,22 @@ fn visit(value: &Value, see: &mut impl FnMut(&str, &Value)) {
         }),
         Value::Array(items) => items.iter().for_each(|item| visit(item, see)),
         _ => {}
+    }
+}
+
+#[test]
+fn the_text_is_kept_for_as_long_as_the_models_are_described_the_same() {
+    let openapi = OpenApi::default();
+    let text = |input: InputDocument, changes| openapi.text(vec![model(vec![input])], changes);
+    let first = text(undeclared("x"), Changes::Local);
+    let again = text(undeclared("x"), Changes::Local);
+    assert_eq!(first.as_ptr(), again.as_ptr());
+    for (input, changes) in [
+        (answered("x", Dtype::Float32, &[2]), Changes::Local),
+        (undeclared("x"), Changes::WithToken),
+        (undeclared("y"), Changes::WithToken),
+    ] {
+        let expected = paths::document(&[model(vec![input.clone()])], changes).to_string();
+        assert_eq!(text(input, changes), expected);
     }
 }

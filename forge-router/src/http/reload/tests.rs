@@ -42,6 +42,7 @@ impl Front {
             admin,
             address,
             access_log: false,
+            triton_metrics: false,
         };
         // All of the memory of predictions is taken.
         let app = App::new(registry, operator, MemoryBudget::new(0), metrics, settings);

@@ -1,5 +1,6 @@
 //! The codec as a whole: what bodies mean, what bad ones are told, and that no bytes do harm.
 
+mod infer;
 mod properties;
 mod refusals;
 

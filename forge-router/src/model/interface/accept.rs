@@ -1,5 +1,6 @@
 //! From the inputs of a request, by name, to what each argument of the model gets.
 
+use bytes::Bytes;
 use forge_ipc::{Arguments, Given};
 
 use super::{Input, Interface};
@@ -26,7 +27,7 @@ pub enum GivenInput {
 #[derive(Debug)]
 pub struct RowTensor {
     pub row: TensorMeta,
-    pub data: Vec<u8>,
+    pub data: Bytes,
 }
 
 impl Interface {
@@ -124,7 +125,7 @@ struct Taken {
     /// One for each argument up to the last that is given.
     slots: Vec<Given>,
     row: Vec<TensorMeta>,
-    data: Vec<Vec<u8>>,
+    data: Vec<Bytes>,
 }
 
 impl Taken {

@@ -15,6 +15,7 @@ use crate::supervisor::shared::{Managed, Shared};
 /// the config does not name it.
 pub async fn apply(shared: &Shared, config: Config) -> Result<Applied, OperationError> {
     let needs_restart = config::changed_keys(&shared.server, &config.server);
+    shared.registry.configure(&config.models);
     let mut applied = Applied { needs_restart, ..Applied::default() };
     let wanted: BTreeMap<String, ModelConfig> =
         config.models.into_iter().map(|model| (model.name.to_string(), model)).collect();

@@ -8,6 +8,7 @@
 mod apply;
 mod canary;
 mod load;
+mod refresh;
 mod replace;
 mod report;
 mod scale;
@@ -16,6 +17,7 @@ mod swap;
 pub use apply::apply;
 pub use canary::{abort, promote};
 pub use load::{load, load_configured, unload};
+pub use refresh::refresh;
 pub use report::report;
 pub use scale::scale;
 pub use swap::{rollback, swap};
