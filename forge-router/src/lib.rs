@@ -22,6 +22,7 @@ mod flat;
 mod formats;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod grpc;
 mod http;
 pub mod json;
 mod logging;

@@ -5,13 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
+use hyper::header::HeaderValue;
+
 use super::body::Bounds;
 use super::cors::Cors;
+use super::error::HttpError;
 use super::openapi::OpenApi;
 use super::rendered::Rendered;
-use super::request_id::RequestIds;
+use super::request_id::{RequestIds, as_text};
+use super::status::{Dialect, status};
 use crate::config::Admin;
-use crate::logging::FailureLog;
+use crate::logging::{Failure, FailureLog};
 use crate::memory_budget::MemoryBudget;
 use crate::metrics::Metrics;
 use crate::model::Registry;
@@ -107,11 +111,13 @@ impl App {
         // SeqCst, as where predictions are counted: whoever waits for those under way after this sees
         // every one that did not see it.
         self.phase.store(phase as u8, Ordering::SeqCst);
+        self.registry.changed();
     }
 
     /// Refuses predictions until it is let go again, whatever phase it is in.
     pub fn hold(&self, is_held: bool) {
         self.is_held.store(is_held, Ordering::SeqCst);
+        self.registry.changed();
     }
 
     pub fn phase(&self) -> Phase {
@@ -136,8 +142,27 @@ impl App {
         self.phase.load(Ordering::SeqCst) >= Phase::Draining as u8
     }
 
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub fn operator(&self) -> &Operator {
+        &self.operator
+    }
+
+    pub fn budget(&self) -> &Arc<MemoryBudget> {
+        &self.budget
+    }
+
+    /// Logs a request that did not get what it asked for.
+    pub fn record_failure(&self, id: &HeaderValue, model: &str, error: &HttpError) {
+        let (cause, status) = (error.to_string(), status(error, Dialect::Inference).as_u16());
+        let failure = Failure { request_id: as_text(id), model, status, cause: &cause };
+        self.failures.record(&failure, Instant::now());
+    }
+
     /// Of the body of a prediction.
-    pub(super) fn body_bounds(&self) -> Bounds {
+    pub fn body_bounds(&self) -> Bounds {
         Bounds {
             max_bytes: self.settings.max_body_bytes,
             says_so: "server.max_body_bytes",

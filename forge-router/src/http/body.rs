@@ -12,7 +12,7 @@ use crate::request::RequestError;
 
 /// A body slower than this on the whole, past its first `body_timeout`, is given up: its memory is
 /// reserved as long as it comes.
-const SLOWEST_BYTES_PER_SECOND: u64 = 16 * 1024;
+pub const SLOWEST_BYTES_PER_SECOND: u64 = 16 * 1024;
 
 /// What is reserved for a body before its first byte has come. From then on it is at most twice what has
 /// come: a client that announces much and sends little keeps nobody else out.

@@ -18,7 +18,7 @@ use crate::request::{Answer, Output, RequestError};
 use crate::tensor::{ArgumentKind, Dtype, TensorMeta};
 
 /// Bodies and outputs larger than this take longer than the other requests should wait.
-pub(super) const LARGE: usize = 256 * 1024;
+pub const LARGE: usize = 256 * 1024;
 
 /// What is in every body that makes large tensors of little text.
 const FILLED: &[u8] = b"\"shape\"";
@@ -143,7 +143,7 @@ fn encode_now(
 }
 
 /// Runs `work` beside the event loop.
-pub(super) async fn aside<T: Send + 'static>(
+pub async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, HttpError> {
     let done = tokio::task::spawn_blocking(work).await;

@@ -20,11 +20,11 @@ pub fn live() -> Reply {
 
 /// `GET /health/ready`
 pub fn ready(app: &App) -> Reply {
-    let (status, word) = verdict(app);
+    let (is_ready, word) = verdict(app);
     let mut body = b"{\"status\":".to_vec();
     json::write_string(&mut body, word);
     body.push(b'}');
-    told(status, body)
+    told(status::readiness(is_ready), body)
 }
 
 /// `GET /v1/models/{model}/ready`: this model alone, whatever the others do.
@@ -39,21 +39,26 @@ pub fn model_ready(app: &App, name: &str) -> Result<Reply, HttpError> {
 
 /// `GET /health`: the verdict of `ready`, and every model.
 pub fn health(app: &App) -> Reply {
-    let (status, word) = verdict(app);
+    let (is_ready, word) = verdict(app);
     let mut body = b"{\"status\":".to_vec();
     json::write_string(&mut body, word);
     body.extend_from_slice(b",\"models\":");
     models::write_all(app, &mut body);
     body.push(b'}');
-    told(status, body)
+    told(status::readiness(is_ready), body)
 }
 
 fn told(status: StatusCode, body: Vec<u8>) -> Reply {
     reply::with_retry(reply::fresh(reply::json(status, body)))
 }
 
+/// Whether the server may be sent traffic, as `GET /health/ready` tells it.
+pub fn is_ready(app: &App) -> bool {
+    verdict(app).0
+}
+
 /// Whether the server may be sent traffic, and why in a word.
-pub fn verdict(app: &App) -> (StatusCode, &'static str) {
+pub fn verdict(app: &App) -> (bool, &'static str) {
     let is_degraded = |required_only: bool| {
         app.registry.models().iter().any(|model| {
             (model.config().required || !required_only)
@@ -67,5 +72,5 @@ pub fn verdict(app: &App) -> (StatusCode, &'static str) {
         Phase::Serving if is_degraded(false) => (true, "degraded"),
         Phase::Serving => (true, "ok"),
     };
-    (status::readiness(is_ready), word)
+    (is_ready, word)
 }

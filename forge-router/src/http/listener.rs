@@ -12,6 +12,7 @@ use tracing::{debug, error};
 
 use super::app::App;
 use super::connection;
+use crate::grpc;
 
 /// The pause after a failed accept that is not the client's fault: the machine is out of file
 /// descriptors or memory, and only time gives some back.
@@ -74,10 +75,12 @@ impl Listener {
 
     /// Serves as the door stands, until every connection has ended after it was shut.
     pub async fn serve(self, app: Arc<App>, mut door: watch::Receiver<Door>) {
+        let services = Arc::new(grpc::Services::new(&app));
+        let front = (app, services);
         let (closing, closes) = watch::channel(false);
         let mut connections = JoinSet::new();
         reached(&mut door, Door::Open).await;
-        self.accept(&app, &mut door, &closes, &mut connections).await;
+        self.accept(&front, &mut door, &closes, &mut connections).await;
         loop {
             tokio::select! {
                 ended = connections.join_next() => {
@@ -95,7 +98,7 @@ impl Listener {
     /// Accepts until the door is shut; then the socket is closed.
     async fn accept(
         self,
-        app: &Arc<App>,
+        (app, services): &(Arc<App>, Arc<grpc::Services>),
         door: &mut watch::Receiver<Door>,
         closes: &watch::Receiver<bool>,
         connections: &mut JoinSet<()>,
@@ -111,8 +114,8 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let app = Arc::clone(app);
-                    connections.spawn(connection::serve(stream, peer, app, closes.clone()));
+                    let front = (Arc::clone(app), Arc::clone(services));
+                    connections.spawn(connection::serve(stream, peer, front, closes.clone()));
                 }
                 Err(error) if is_the_clients(&error) => debug!(%error, "connection not accepted"),
                 Err(error) => {

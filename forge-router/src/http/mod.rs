@@ -11,7 +11,8 @@
 //! It knows models by their public face only ([`crate::model`]): never workers, rings or the
 //! supervisor. Every status code is decided in `status.rs`.
 
-mod admin;
+mod activity;
+pub mod admin;
 mod app;
 mod asked;
 mod body;
@@ -22,12 +23,13 @@ mod cors;
 mod docs_page;
 mod encoding;
 mod error;
-mod health;
+pub mod health;
 mod listener;
 mod metrics;
-mod models;
+pub mod models;
 mod negotiation;
 mod openapi;
+mod outgoing;
 mod predict;
 mod prediction;
 mod reload;
@@ -40,8 +42,14 @@ mod segment;
 mod status;
 mod tensors;
 mod v2;
-mod wish;
+pub mod wish;
 mod write_timeout;
 
 pub use app::{App, HttpSettings, Phase};
+pub use body::{Bounds, SLOWEST_BYTES_PER_SECOND};
+pub use codec::{LARGE, aside};
+pub use error::HttpError;
 pub use listener::{BindError, Door, Listener};
+pub use prediction::{Asked, Decoded, Encoded, Prediction, Protocol, Served};
+pub use routes::Caller;
+pub use status::grpc_code;

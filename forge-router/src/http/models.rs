@@ -8,7 +8,8 @@ use super::app::App;
 use super::error::HttpError;
 use super::reply::{self, Reply};
 use crate::json::write_string;
-use crate::model::{Model, Version};
+use crate::model::{Model, Version, VersionId};
+use crate::request::RequestError;
 use crate::tensor::ArgumentKind;
 
 /// Every model by name, as the original listed them: `queue_depth` and `status`.
@@ -59,6 +60,32 @@ pub fn find(app: &App, name: &str) -> Result<Arc<Model>, HttpError> {
         name: name.to_owned(),
         registered: app.registry.names(),
     })
+}
+
+/// The model and the version of it that is named; the stable one where none is.
+///
+/// # Errors
+/// [`HttpError::UnknownModel`], [`RequestError::NotReady`], [`RequestError::UnknownVersion`].
+pub fn find_version(
+    app: &App,
+    name: &str,
+    version: Option<VersionId>,
+) -> Result<(Arc<Model>, Arc<Version>), HttpError> {
+    let model = find(app, name)?;
+    let route = model.route();
+    let Some(stable) = &route.stable else {
+        let (name, state) = (model.name.to_string(), model.status().state.name().to_owned());
+        return Err(RequestError::NotReady { model: name, state }.into());
+    };
+    let named = version.unwrap_or(stable.id());
+    let version = route.versions().find(|version| version.id() == named).cloned();
+    let version = version.ok_or_else(|| {
+        let available: Vec<String> =
+            route.versions().map(|version| version.id().to_string()).collect();
+        let (model, available) = (model.name.to_string(), available.join(", "));
+        RequestError::UnknownVersion { model, version: named.0, available }
+    })?;
+    Ok((model, version))
 }
 
 /// `{"<name>": {"queue_depth": …, "status": …}, …}`

@@ -68,7 +68,7 @@ pub fn with_retry(mut reply: Reply) -> Reply {
 }
 
 /// Names the request the answer belongs to.
-pub fn named(mut reply: Reply, id: HeaderValue) -> Reply {
+pub fn named<B>(mut reply: Response<B>, id: HeaderValue) -> Response<B> {
     reply.headers_mut().insert(X_REQUEST_ID, id);
     reply
 }

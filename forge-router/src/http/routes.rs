@@ -8,16 +8,19 @@ use std::time::Instant;
 use hyper::body::Incoming;
 use hyper::header::{EXPECT, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, Request};
+use hyper::{Method, Request, Response};
+use tokio::sync::watch;
 use tracing::info;
 
 use super::app::App;
 use super::docs_page::{self, Asset};
 use super::error::HttpError;
+use super::outgoing::Outgoing;
 use super::reply::{self, Reply};
 use super::request_id::as_text;
 use super::status::Dialect;
 use super::{body, health, metrics, models, openapi, predict, reload, segment, status, v2};
+use crate::grpc;
 use crate::logging::Failure;
 
 /// Where a path leads.
@@ -49,12 +52,35 @@ enum Route<'a> {
     ToDocsPage,
 }
 
+/// Who asks, by which connection.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub peer: SocketAddr,
+    /// True once the connection takes no more requests.
+    pub draining: watch::Receiver<bool>,
+}
+
 /// Answers one request; whatever happens, the answer carries the request's id.
-pub async fn answer(app: Arc<App>, peer: SocketAddr, request: Request<Incoming>) -> Reply {
+pub async fn answer(
+    app: Arc<App>,
+    services: &grpc::Services,
+    caller: Caller,
+    request: Request<Incoming>,
+) -> Response<Outgoing> {
     let began = Instant::now();
+    let id = app.request_ids.of(request.headers());
+    if grpc::is_call(&request) {
+        let path = request.uri().path().to_owned();
+        let reply = services.answer(&app, caller, request, &id).await;
+        if app.settings.access_log {
+            let (path, status) = (path.as_str(), grpc::code_of(reply.headers()));
+            let duration_ms = began.elapsed().as_secs_f64() * 1000.0;
+            info!(request_id = as_text(&id), method = "gRPC", path, status, duration_ms, "request");
+        }
+        return reply::named(reply.map(Outgoing::grpc), id);
+    }
     let (parts, body) = request.into_parts();
-    let id = app.request_ids.of(&parts.headers);
-    let mut reply = dispatch(&app, peer, &parts, body, &id).await;
+    let mut reply = dispatch(&app, caller.peer, &parts, body, &id).await;
     if is_open_to_pages(&parts) {
         app.cors.allow(&parts.headers, reply.headers_mut());
     }
@@ -67,7 +93,7 @@ pub async fn answer(app: Arc<App>, peer: SocketAddr, request: Request<Incoming>)
         let duration_ms = began.elapsed().as_secs_f64() * 1000.0;
         info!(request_id = as_text(&id), %method, path, status, duration_ms, "request");
     }
-    reply::named(reply, id)
+    reply::named(reply.map(Outgoing::from), id)
 }
 
 async fn dispatch(

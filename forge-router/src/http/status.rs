@@ -1,6 +1,7 @@
 //! The only place where a status code is decided.
 
 use hyper::StatusCode;
+use tonic::Code;
 
 use super::admin::AdminError;
 use super::error::HttpError;
@@ -47,6 +48,55 @@ pub fn status(error: &HttpError, dialect: Dialect) -> StatusCode {
     match (status_of_original(error), dialect) {
         (StatusCode::UNPROCESSABLE_ENTITY, Dialect::Inference) => StatusCode::BAD_REQUEST,
         (status, _) => status,
+    }
+}
+
+/// The status of an error in gRPC. Clients come again by themselves after `UNAVAILABLE`, and after that
+/// alone.
+pub fn grpc_code(error: &HttpError) -> Code {
+    match error {
+        HttpError::Request(error) => code_of_request(error),
+        HttpError::Operation(error) => code_of_operation(error),
+        HttpError::BodyTooLarge { .. } => Code::ResourceExhausted,
+        HttpError::BodyTooSlow(_) => Code::DeadlineExceeded,
+        HttpError::BodyBroken(_) => Code::Cancelled,
+        error => match status_of_original(error) {
+            StatusCode::NOT_FOUND => Code::NotFound,
+            StatusCode::METHOD_NOT_ALLOWED => Code::Unimplemented,
+            StatusCode::FORBIDDEN => Code::PermissionDenied,
+            StatusCode::UNAUTHORIZED => Code::Unauthenticated,
+            StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,
+            StatusCode::INTERNAL_SERVER_ERROR => Code::Internal,
+            _ => Code::InvalidArgument,
+        },
+    }
+}
+
+fn code_of_request(error: &RequestError) -> Code {
+    match error {
+        RequestError::Invalid(_) | RequestError::RowTooLarge { .. } => Code::InvalidArgument,
+        RequestError::UnknownVersion { .. } => Code::NotFound,
+        RequestError::Expired { .. } => Code::DeadlineExceeded,
+        error => match status_of_request(error) {
+            StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,
+            _ => Code::Internal,
+        },
+    }
+}
+
+fn code_of_operation(error: &OperationError) -> Code {
+    match error {
+        OperationError::UnknownModel { .. } => Code::NotFound,
+        OperationError::Invalid(_) | OperationError::Load { .. } => Code::InvalidArgument,
+        OperationError::OutsideRoot { .. } => Code::PermissionDenied,
+        OperationError::ModelExists { .. } => Code::AlreadyExists,
+        OperationError::Busy { .. } => Code::Aborted,
+        OperationError::Memory { .. } | OperationError::Stopping => Code::Unavailable,
+        OperationError::NoCanary { .. }
+        | OperationError::HasCanary { .. }
+        | OperationError::CanaryNotReady { .. }
+        | OperationError::NoPrevious { .. }
+        | OperationError::Changed { .. } => Code::FailedPrecondition,
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 
 use super::{Admitted, Named, NotAdmitted, Role, Route, Version, Wish};
 use crate::config::{ModelConfig, ModelName};
@@ -21,6 +22,8 @@ pub struct Model {
     /// Empty until a worker of the first version is ready.
     route: ArcSwap<Route>,
     status: ArcSwap<ModelStatus>,
+    /// Told of what changes, once it is registered.
+    changes: OnceLock<watch::Sender<()>>,
 }
 
 /// What a model's workers make of it.
@@ -70,6 +73,7 @@ impl Model {
             config: ArcSwap::from_pointee(config),
             route: ArcSwap::default(),
             status: ArcSwap::from_pointee(status),
+            changes: OnceLock::new(),
         })
     }
 
@@ -129,6 +133,9 @@ impl Model {
     /// For the supervisor alone.
     pub fn set_status(&self, status: ModelStatus) {
         self.status.store(Arc::new(status));
+        if let Some(changes) = self.changes.get() {
+            changes.send_replace(());
+        }
     }
 
     fn not_there(&self, route: &Route, wish: Wish<'_>) -> RequestError {
@@ -154,6 +161,7 @@ pub struct Registry {
     models: ArcSwap<BTreeMap<String, Arc<Model>>>,
     /// What the config names, served or not.
     configured: ArcSwap<Vec<ModelConfig>>,
+    changes: watch::Sender<()>,
 }
 
 impl Registry {
@@ -189,11 +197,13 @@ impl Registry {
     /// Makes a model reachable under its name. For the supervisor alone.
     pub fn add(&self, model: &Arc<Model>) {
         let name = model.name.to_string();
+        drop(model.changes.set(self.changes.clone()));
         self.models.rcu(|models| {
             let mut models = BTreeMap::clone(models);
             models.insert(name.clone(), Arc::clone(model));
             models
         });
+        self.changed();
     }
 
     /// Takes a model out of reach. For the supervisor alone.
@@ -203,5 +213,16 @@ impl Registry {
             models.remove(name);
             models
         });
+        self.changed();
+    }
+
+    /// Says that the readiness of a model, or of the server, may be another now.
+    pub fn changed(&self) {
+        self.changes.send_replace(());
+    }
+
+    /// Marked whenever the readiness of a model, or of the server, may have changed.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 }

@@ -18,6 +18,7 @@ mod classify;
 mod configuration;
 mod datatype;
 mod metadata;
+mod repository;
 mod request;
 mod select;
 mod statistics;
@@ -27,12 +28,13 @@ mod values;
 pub use accept::{MOST_ROWS, accept, asked};
 pub use binary::{attach, raw};
 pub use classify::classify;
-pub use configuration::configuration;
+pub use configuration::{DynamicBatching, InstanceGroup, TensorConfiguration, configuration};
 pub use datatype::Datatype;
 pub use metadata::{ModelMetadata, TensorMetadata, inputs, metadata};
+pub use repository::{check_load, index};
 pub use request::{InferHead, InferInput, InferRequest, Parameters, RequestedOutput};
 pub use select::{Selected, check_outputs};
-pub use statistics::{ModelStatistics, statistics};
+pub use statistics::{InferenceStatistics, ModelStatistics, RowsStatistics, Spent, statistics};
 pub use texts::{read_texts, write_texts};
 
 /// What `GET /v2` and `ServerMetadata` name the server.

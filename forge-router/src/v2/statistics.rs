@@ -27,7 +27,7 @@ pub struct ModelStatistics {
 }
 
 /// Clients read every one of these.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct InferenceStatistics {
     pub success: Spent,
     pub fail: Spent,

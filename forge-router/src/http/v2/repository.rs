@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
-use serde::Serialize;
 
 use super::show;
 use crate::http::app::App;
@@ -14,8 +13,8 @@ use crate::http::reply::Reply;
 use crate::http::{admin, body, models};
 use crate::json::decode_repository;
 use crate::memory_budget::MemoryBudget;
-use crate::model::{Model, ModelState};
 use crate::operator::{Asker, OperationError};
+use crate::v2;
 
 /// Far more than the parameters take that are known.
 const MOST_BYTES: usize = 64 * 1024;
@@ -23,21 +22,7 @@ const MOST_BYTES: usize = 64 * 1024;
 /// `POST /v2/repository/index`: every model that is served, or that the config names.
 pub async fn index(app: &App, body: &mut Incoming) -> Result<Reply, HttpError> {
     let asked = decode_repository(&read(app, body).await?)?;
-    let served = app.registry.models();
-    let unloaded = app.registry.configured().into_iter().filter(|configured| {
-        !served.iter().any(|model| model.name.as_str() == configured.as_str())
-    });
-    let unloaded = unloaded.map(|name| Entry {
-        name,
-        version: None,
-        state: "UNAVAILABLE",
-        reason: Some("unloaded".to_owned()),
-    });
-    let mut entries: Vec<Entry> = served.iter().flat_map(|model| entries_of(model)).collect();
-    entries.extend(unloaded);
-    entries.retain(|entry| !asked.only_ready || entry.state == "READY");
-    entries.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(show::shown(&entries))
+    Ok(show::shown(&v2::index(&app.registry, asked.only_ready)))
 }
 
 /// `POST /v2/repository/models/{model}/load`: what its file holds now; a model that the config names
@@ -52,13 +37,7 @@ pub async fn load(
     admin::check(app, peer, parts).await?;
     refuse_when_ending(app)?;
     let asked = decode_repository(&read(app, body).await?)?;
-    if let Some(parameter) = asked.parameters.iter().find(|name| is_another_model(name)) {
-        return Err(OperationError::Invalid(format!(
-            "a model is loaded from its own file with the settings of Forge's config: the \
-             parameter '{parameter}' cannot be given"
-        ))
-        .into());
-    }
+    v2::check_load(asked.parameters.iter().map(String::as_str))?;
     app.operator.refresh(model.to_owned(), Asker::Http(peer)).await?;
     Ok(show::nothing())
 }
@@ -78,41 +57,6 @@ pub async fn unload(
     decode_repository(&read(app, body).await?)?;
     app.operator.unload(model.to_owned(), Asker::Http(peer)).await?;
     Ok(show::nothing())
-}
-
-/// A model, or a version of it, as the index has it.
-#[derive(Serialize)]
-struct Entry {
-    name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<String>,
-    state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-}
-
-fn entries_of(model: &Model) -> Vec<Entry> {
-    let status = model.status();
-    let (state, reason) = match (status.state, &status.cause) {
-        (ModelState::Ready, _) => ("READY", String::new()),
-        (ModelState::Loading, _) => ("LOADING", String::new()),
-        (ModelState::Draining, _) => ("UNLOADING", String::new()),
-        (ModelState::Degraded, cause) => ("UNAVAILABLE", cause.clone().unwrap_or_default()),
-    };
-    let entry = |version: Option<String>| Entry {
-        name: model.name.to_string(),
-        version,
-        state,
-        reason: Some(reason.clone()),
-    };
-    let versions: Vec<Entry> =
-        model.route().versions().map(|version| entry(Some(version.id().to_string()))).collect();
-    if versions.is_empty() { vec![entry(None)] } else { versions }
-}
-
-/// Whether a parameter of a load stands for other settings or another file.
-fn is_another_model(parameter: &str) -> bool {
-    parameter == "config" || parameter.starts_with("file:")
 }
 
 fn refuse_when_ending(app: &App) -> Result<(), HttpError> {

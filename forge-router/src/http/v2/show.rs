@@ -11,7 +11,6 @@ use crate::http::error::HttpError;
 use crate::http::reply::{self, Reply};
 use crate::http::{health, models, status};
 use crate::model::{Model, ModelState, Version};
-use crate::request::RequestError;
 use crate::v2::{self, EXTENSIONS, PLATFORM, SERVER_NAME, TensorMetadata};
 
 /// `GET /v2`
@@ -33,9 +32,8 @@ pub fn live() -> Reply {
 
 /// `GET /v2/health/ready`: the verdict of `/health/ready`.
 pub fn ready(app: &App) -> Reply {
-    let (status, _) = health::verdict(app);
-    let is_ready = status == StatusCode::OK;
-    told(status, &serde_json::json!({"ready": is_ready}))
+    let (is_ready, _) = health::verdict(app);
+    told(status::readiness(is_ready), &serde_json::json!({"ready": is_ready}))
 }
 
 /// `GET /v2/models`
@@ -53,7 +51,7 @@ pub fn model(app: &App, target: &Target<'_>) -> Result<Reply, HttpError> {
         inputs: Vec<Tensor>,
         outputs: Vec<Tensor>,
     }
-    let (model, version) = find(app, target)?;
+    let (model, version) = models::find_version(app, &target.model, target.version)?;
     let metadata = v2::metadata(&model, &version);
     Ok(shown(&Metadata {
         name: metadata.name,
@@ -70,7 +68,8 @@ pub fn model(app: &App, target: &Target<'_>) -> Result<Reply, HttpError> {
 /// `GET /v2/models/{model}[/versions/{version}]/ready`
 pub fn model_ready(app: &App, target: &Target<'_>) -> Result<Reply, HttpError> {
     let model = models::find(app, &target.model)?;
-    let is_there = target.version.is_none() || find(app, target).is_ok();
+    let is_there = target.version.is_none()
+        || models::find_version(app, &target.model, target.version).is_ok();
     let is_ready = is_there && model.status().state == ModelState::Ready;
     let name = model.name.as_str();
     Ok(told(status::readiness(is_ready), &serde_json::json!({"name": name, "ready": is_ready})))
@@ -78,7 +77,7 @@ pub fn model_ready(app: &App, target: &Target<'_>) -> Result<Reply, HttpError> {
 
 /// `GET /v2/models/{model}[/versions/{version}]/config`
 pub fn configuration(app: &App, target: &Target<'_>) -> Result<Reply, HttpError> {
-    let (model, version) = find(app, target)?;
+    let (model, version) = models::find_version(app, &target.model, target.version)?;
     let metadata = v2::metadata(&model, &version);
     Ok(shown(&v2::configuration(metadata, version.config())))
 }
@@ -96,7 +95,7 @@ pub fn statistics(app: &App, target: Option<&Target<'_>>) -> Result<Reply, HttpE
     let model_stats = match target {
         None => app.registry.models().iter().flat_map(of_model).collect(),
         Some(target) => {
-            let (model, version) = find(app, target)?;
+            let (model, version) = models::find_version(app, &target.model, target.version)?;
             match target.version {
                 None => of_model(&model),
                 Some(_) => vec![of(&model, &version)],
@@ -134,25 +133,6 @@ impl From<TensorMetadata> for Tensor {
         let (datatype, shape) = (tensor.datatype.name(), tensor.shape());
         Self { name: tensor.name, datatype, shape }
     }
-}
-
-/// The model and the version that is asked for; the stable one where none is named.
-fn find(app: &App, target: &Target<'_>) -> Result<(Arc<Model>, Arc<Version>), HttpError> {
-    let model = models::find(app, &target.model)?;
-    let route = model.route();
-    let Some(stable) = &route.stable else {
-        let (name, state) = (model.name.to_string(), model.status().state.name().to_owned());
-        return Err(RequestError::NotReady { model: name, state }.into());
-    };
-    let named = target.version.unwrap_or(stable.id());
-    let version = route.versions().find(|version| version.id() == named).cloned();
-    let version = version.ok_or_else(|| {
-        let available: Vec<String> =
-            route.versions().map(|version| version.id().to_string()).collect();
-        let (model, available) = (model.name.to_string(), available.join(", "));
-        RequestError::UnknownVersion { model, version: named.0, available }
-    })?;
-    Ok((model, version))
 }
 
 fn told(status: StatusCode, value: &impl Serialize) -> Reply {

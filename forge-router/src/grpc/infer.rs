@@ -1,0 +1,153 @@
+//! `ModelInfer`: one prediction, from the bytes of its message to the message of its answer.
+//!
+//! ```text
+//! Message ─► head: model, version, id ─► Prediction::run ─► decode ─► v2::accept ─► … ─► v2::select ─► encode
+//!             (before it is admitted)                     (beside the event loop where it is large)
+//! ```
+
+mod contents;
+mod decode;
+mod encode;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use self::decode::Head;
+pub use self::encode::Answered;
+use super::call::Asked;
+use super::message::Message;
+use crate::http::{
+    self, App, Decoded, Encoded, HttpError, LARGE, Prediction, Protocol, Served, aside, wish,
+};
+use crate::memory_budget::Reservation;
+use crate::model::{Named, Version, VersionId};
+use crate::request::{Answer, RequestError};
+use crate::v2::{self, InferRequest};
+
+/// The id of a request that was refused, for who has to tell of it.
+#[derive(Debug)]
+pub struct Refused {
+    pub id: String,
+    pub error: HttpError,
+}
+
+/// Answers one message of a call, which `memory` is reserved for.
+///
+/// # Errors
+/// Whatever HTTP refuses too; it has been logged.
+pub async fn infer(
+    app: &Arc<App>,
+    asked: &Asked,
+    message: Message,
+    memory: Reservation,
+) -> Result<Answered, Refused> {
+    let head = match decode::head(&message.0) {
+        Ok(head) => head,
+        Err(error) => {
+            let error = HttpError::from(error);
+            app.record_failure(&asked.call.id, "", &error);
+            return Err(Refused { id: String::new(), error });
+        }
+    };
+    let Head { model, id, .. } = head.clone();
+    let length = message.0.len();
+    let timeout = asked.timeout();
+    let message = Infer { message: message.0, memory, timeout, request: InferRequest::default() };
+    let outcome = match Prediction::begin(app, &model, &asked.call.id) {
+        Ok(mut prediction) => {
+            let outcome = predict(&mut prediction, asked, &head, length, message).await;
+            prediction.finish(&outcome);
+            outcome
+        }
+        Err(error) => Err(error),
+    };
+    outcome.map_err(|error| {
+        app.record_failure(&asked.call.id, &model, &error);
+        Refused { id, error }
+    })
+}
+
+async fn predict(
+    prediction: &mut Prediction<'_>,
+    asked: &Asked,
+    head: &Head,
+    length: usize,
+    message: Infer,
+) -> Result<Answered, HttpError> {
+    let config = prediction.model().config();
+    let mut wish = wish::of(&asked.headers, config.sticky_header.as_deref())?;
+    if let Some(version) = version_of(&head.version)? {
+        wish.named = Some(Named::Version(version));
+    }
+    prediction.check_door()?;
+    let (answered, _) = prediction.run(wish, length, message).await?;
+    Ok(answered)
+}
+
+/// The version that a client names; `None` where it leaves the choice.
+pub fn version_of(text: &str) -> Result<Option<VersionId>, HttpError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let version = text.parse().map_err(|_| {
+        RequestError::Invalid(format!("the version {text:?} is no number, as versions are"))
+    })?;
+    Ok(Some(VersionId(version)))
+}
+
+/// A message on its way through a prediction.
+struct Infer {
+    message: Bytes,
+    /// What is reserved for the message.
+    memory: Reservation,
+    /// What the client leaves it.
+    timeout: Option<Duration>,
+    /// What is left of the request once its inputs were taken.
+    request: InferRequest,
+}
+
+impl Protocol for Infer {
+    type Reply = Answered;
+
+    async fn decode(&mut self, version: &Arc<Version>) -> Result<Decoded, HttpError> {
+        let (message, memory) = (std::mem::take(&mut self.message), self.memory.take());
+        let (mut decoded, request) = if message.len() <= LARGE {
+            decode_now(version, &message, memory)?
+        } else {
+            let version = Arc::clone(version);
+            aside(move || decode_now(&version, &message, memory)).await??
+        };
+        self.request = request;
+        let shorter = [decoded.asked.timeout, self.timeout].into_iter().flatten().min();
+        decoded.asked.timeout = shorter;
+        Ok(decoded)
+    }
+
+    async fn encode(self, answer: Answer, served: Served) -> Result<Encoded<Answered>, HttpError> {
+        let Self { request, .. } = self;
+        let answered = if answer.memory.bytes() <= LARGE {
+            encode::encode(answer, &served, &request)?
+        } else {
+            aside(move || encode::encode(answer, &served, &request)).await??
+        };
+        let bytes = prost::Message::encoded_len(&answered.response);
+        Ok(Encoded { reply: answered, bytes })
+    }
+}
+
+/// `memory` holds the message's bytes and comes to hold the tensors', which may be slices of it.
+fn decode_now(
+    version: &Version,
+    message: &Bytes,
+    mut memory: Reservation,
+) -> Result<(Decoded, InferRequest), HttpError> {
+    let mut request = decode::decode(message, &mut memory)?;
+    v2::check_outputs(&request.outputs, version)?;
+    let (priority, timeout) = v2::asked(&request);
+    let given = std::mem::take(&mut request.inputs);
+    let inputs = v2::accept(given, version.interface(), version.config().batching)?;
+    let asked = http::Asked { priority, timeout };
+    Ok((Decoded { inputs, memory, asked }, request))
+}

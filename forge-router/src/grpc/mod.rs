@@ -1,0 +1,53 @@
+//! The Open Inference Protocol V2 over gRPC, on the port of HTTP.
+//!
+//! ```text
+//! connection ─► routes ─► Services::answer ─► Metered body ─► tonic ─► Inference ─┬─► infer ─► Prediction
+//!                (HTTP/2,      │              (limit, pace,             │          ├─► stream (many infer)
+//!                 application/ │               memory)                  │          ├─► models, repository
+//!                 grpc)        └─ Counted body ◄──── tonic ◄────────────┘          └─► health, reflection
+//! ```
+//!
+//! tonic does the protocol: methods, metadata, statuses, trailers. What it does not do is done around
+//! it: the bytes of a message are reserved when it is announced, before they come ([`meter`]), and an
+//! answer stays counted until its client has read it ([`outbox`]). The messages of inference are not
+//! decoded by generated code: what that allocates follows from what a client wrote, not from what was
+//! reserved ([`infer`]).
+//!
+//! Sources: Triton's `grpc_service.proto`, of which open-inference-protocol's `open_inference_grpc.proto`
+//! is a part; gRPC's `PROTOCOL-HTTP2.md` and `health-checking.md`. The code that is generated of the
+//! protocol's files is committed, and a test generates it anew.
+
+mod call;
+mod error;
+mod health;
+mod infer;
+mod message;
+mod meter;
+mod models;
+mod outbox;
+mod repository;
+mod service;
+mod services;
+mod statistics;
+mod stream;
+mod timeout;
+mod wire;
+
+/// Generated of `forge-router/proto`.
+#[allow(
+    clippy::all,
+    dead_code,
+    missing_debug_implementations,
+    reason = "generated, and the protocol has more than is used of it"
+)]
+mod generated {
+    include!("generated/inference.rs");
+
+    /// The protocol's files, for reflection.
+    pub const DESCRIPTORS: &[u8] = include_bytes!("generated/descriptors.bin");
+}
+
+pub use message::Message;
+pub use outbox::Counted;
+pub use services::{Services, code_of, is_call};
+pub use tonic::Status;
