@@ -4,6 +4,7 @@
 //! listener ─► connection ─► routes ─► predict: body ─► codec (JSON), tensors (other formats) ─►
 //!                              │        Admitted::run ─► codec, tensors, classes
 //!                              ├────► v2: infer the same way, from its own form · what is served
+//!                              ├────► kserve_v1, torchserve: predict the same way, in their own JSON
 //!                              ├────► reload: admin (who may?) ─► Operator
 //!                              └────► health, models, metrics, openapi, docs_page
 //! ```
@@ -23,6 +24,7 @@ mod docs_page;
 mod encoding;
 mod error;
 mod health;
+mod kserve_v1;
 mod listener;
 mod metrics;
 mod models;
@@ -39,6 +41,7 @@ mod rows;
 mod segment;
 mod status;
 mod tensors;
+mod torchserve;
 mod v2;
 mod wish;
 mod write_timeout;
