@@ -22,8 +22,8 @@ pub struct Setup {
     models: String,
     /// Served instead of the config in the making.
     files: Vec<PathBuf>,
-    /// Its arguments name a directory in place of files.
-    is_of_directory: bool,
+    /// Its arguments name what is served.
+    names_no_file: bool,
     arguments: Vec<String>,
     worker: &'static str,
     socket: PathBuf,
@@ -46,7 +46,7 @@ impl Setup {
             server: format!("[server]\nport = {port}\n"),
             models: String::new(),
             files: Vec::new(),
-            is_of_directory: false,
+            names_no_file: false,
             arguments: Vec::new(),
             worker: "forge-worker",
             shutdown_grace: 0.0,
@@ -73,8 +73,13 @@ impl Setup {
 
     /// Of the models in this directory, on a free port.
     pub fn of_directory(directory: &Path) -> Self {
-        let setup = Self { is_of_directory: true, ..Self::new() };
-        setup.argument(&format!("--model-dir={}", directory.display())).argument("--port=0")
+        let directory = format!("--model-dir={}", directory.display());
+        Self::of_arguments(&[directory, "--port=0".to_owned()])
+    }
+
+    /// Of what these arguments name.
+    pub fn of_arguments(arguments: &[String]) -> Self {
+        Self { names_no_file: true, arguments: arguments.to_vec(), ..Self::new() }
     }
 
     /// Adds a line to the config's `[server]`.
@@ -193,7 +198,7 @@ impl Setup {
     pub fn spawn(self) -> Forge {
         allow_many_open_files();
         let config = self.dir.write("forge.toml", format!("{}{}", self.server, self.models));
-        let files = match (self.is_of_directory, self.files.is_empty()) {
+        let files = match (self.names_no_file, self.files.is_empty()) {
             (true, _) => &[][..],
             (_, true) => &[config][..],
             (_, false) => &self.files,

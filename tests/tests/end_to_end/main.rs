@@ -26,6 +26,7 @@ mod formats_tensors;
 mod handover;
 mod hanging_up;
 mod kserve_v1;
+mod kubernetes;
 mod log_readers;
 mod memory_bound;
 mod memory_growth;
