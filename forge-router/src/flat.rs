@@ -43,7 +43,7 @@ pub struct FlatKind {
 }
 
 /// The name by its place that a leaf has beside its own.
-pub fn numbered(leaf: usize) -> String {
+fn numbered(leaf: usize) -> String {
     format!("OUTPUT__{leaf}")
 }
 

@@ -22,6 +22,8 @@ pub struct Setup {
     models: String,
     /// Served instead of the config in the making.
     files: Vec<PathBuf>,
+    /// Its arguments name what is served.
+    names_no_file: bool,
     arguments: Vec<String>,
     worker: &'static str,
     socket: PathBuf,
@@ -44,6 +46,7 @@ impl Setup {
             server: format!("[server]\nport = {port}\n"),
             models: String::new(),
             files: Vec::new(),
+            names_no_file: false,
             arguments: Vec::new(),
             worker: "forge-worker",
             shutdown_grace: 0.0,
@@ -66,6 +69,17 @@ impl Setup {
     pub fn of_files(files: &[&str]) -> Self {
         let files = files.iter().map(|name| model_file(name)).collect();
         Self { files, ..Self::new() }.argument("--port=0")
+    }
+
+    /// Of the models in this directory, on a free port.
+    pub fn of_directory(directory: &Path) -> Self {
+        let directory = format!("--model-dir={}", directory.display());
+        Self::of_arguments(&[directory, "--port=0".to_owned()])
+    }
+
+    /// Of what these arguments name.
+    pub fn of_arguments(arguments: &[String]) -> Self {
+        Self { names_no_file: true, arguments: arguments.to_vec(), ..Self::new() }
     }
 
     /// Adds a line to the config's `[server]`.
@@ -184,7 +198,11 @@ impl Setup {
     pub fn spawn(self) -> Forge {
         allow_many_open_files();
         let config = self.dir.write("forge.toml", format!("{}{}", self.server, self.models));
-        let files = if self.files.is_empty() { &[config][..] } else { &self.files };
+        let files = match (self.names_no_file, self.files.is_empty()) {
+            (true, _) => &[][..],
+            (_, true) => &[config][..],
+            (_, false) => &self.files,
+        };
         let Surroundings { is_container, is_unprivileged, .. } = self.surroundings;
         let mut command = self.surroundings.command(&program("forge"));
         command.arg("serve").args(files).args(&self.arguments);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::ctl::Ctl;
+use crate::config::ModelDirectory;
 use crate::logging;
 
 /// Serves PyTorch models: fast, batched, observable.
@@ -35,8 +36,10 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct Serve {
     /// A config file, or TorchScript model files (name = file name without its ending)
-    #[arg(value_name = "CONFIG.toml | MODEL.pt")]
+    #[arg(value_name = "CONFIG.toml | MODEL.pt", conflicts_with = "model_dir")]
     pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub directory: Directory,
     /// Address to listen on [default: 127.0.0.1, or the config's]
     #[arg(long)]
     pub host: Option<String>,
@@ -67,8 +70,35 @@ pub struct Serve {
 #[derive(Debug, Args)]
 pub struct Check {
     /// The config file
-    #[arg(default_value = super::DEFAULT_CONFIG)]
+    #[arg(default_value = super::DEFAULT_CONFIG, conflicts_with = "model_dir")]
     pub config: PathBuf,
+    #[command(flatten)]
+    pub directory: Directory,
+    /// Address to listen on [default: 127.0.0.1, or the config's]
+    #[arg(long)]
+    pub host: Option<String>,
+    /// Port to listen on [default: 8000, or the config's]
+    #[arg(long)]
+    pub port: Option<u16>,
+}
+
+/// In place of files.
+#[derive(Debug, Args)]
+pub struct Directory {
+    /// A directory with a forge.toml, model files, or models in Triton's layout:
+    /// NAME/VERSION/model.pt
+    #[arg(long, value_name = "DIR")]
+    pub model_dir: Option<PathBuf>,
+    /// What the model is called where the directory holds one
+    #[arg(long, value_name = "NAME", requires = "model_dir")]
+    pub model_name: Option<String>,
+}
+
+impl Directory {
+    /// `None` where no directory is named.
+    pub fn named(self) -> Option<ModelDirectory> {
+        Some(ModelDirectory { path: self.model_dir?, name: self.model_name })
+    }
 }
 
 #[derive(Debug, Args)]

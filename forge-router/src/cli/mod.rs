@@ -27,7 +27,7 @@ pub fn run() -> ExitCode {
     match arguments.command {
         _ if arguments.version => version::print(),
         Some(Command::Serve(serve)) => self::serve::run(serve),
-        Some(Command::Check(check)) => self::check::run(&check),
+        Some(Command::Check(check)) => self::check::run(check),
         Some(Command::Ctl(ctl)) => self::ctl::run(ctl),
         Some(Command::Completions(completions)) => self::completions::print(&completions),
         None => exit::help(),

@@ -23,10 +23,11 @@ pub fn run(arguments: Serve) -> ExitCode {
     {
         return python_program::refuse(file, &system::machine());
     }
-    let Some(files) = files(arguments.files) else {
+    let directory = arguments.directory.named().map(Files::Directory);
+    let Some(files) = directory.or_else(|| files(arguments.files)) else {
         let usage = format!(
             "forge: nothing to serve: name a config or model files, or put a {DEFAULT_CONFIG} here\n\
-             usage: forge serve [CONFIG.toml | MODEL.pt …]\n"
+             usage: forge serve [CONFIG.toml | MODEL.pt … | --model-dir DIR]\n"
         );
         return exit::say(&usage, exit::USAGE);
     };
@@ -40,6 +41,9 @@ pub fn run(arguments: Serve) -> ExitCode {
         Ok(config) => config,
         Err(errors) => return exit::fail(&errors, exit::CONFIG),
     };
+    for note in &config.notes {
+        warn!("{note}");
+    }
     let worker = match arguments.worker.map_or_else(worker_binary::find, Ok) {
         Ok(worker) => worker,
         Err(error) => return exit::fail(&error, exit::FAILED),

@@ -45,6 +45,9 @@ pub fn report(config: &Config, available: Option<u64>) -> String {
     text.push_str(
         "\nThe models were not loaded: `forge serve` shows whether they take what is declared.\n",
     );
+    for note in &config.notes {
+        text.push_str(&format!("\nnote: {note}\n"));
+    }
     if available.is_some_and(|available| total > available) {
         text.push_str("\nwarning: this machine does not have that much memory available now\n");
     }

@@ -19,8 +19,10 @@ const SHAPE: &str = "a list of at most 7 dimensions, each at least 1 or -1 where
 /// One declared input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeclaredInput {
-    /// An argument of the model's `forward`.
+    /// An argument of the model's `forward`; or any name, where `place` tells the argument.
     pub name: String,
+    /// Among the arguments, for a name that none of them has: what else the config calls it.
+    pub place: Option<usize>,
     pub dtype: Dtype,
     /// One row, outermost dimension first, each at least 1; `None` is free.
     pub shape: Vec<Option<u64>>,
@@ -80,7 +82,7 @@ fn read_input(key: &str, value: Value, problems: &Problems) -> Option<DeclaredIn
     let dtype = required(&mut section, "dtype", DTYPE, dtype, suggest_dtype);
     let shape = required(&mut section, "shape", SHAPE, shape, |_| None);
     section.finish();
-    Some(DeclaredInput { name: name?, dtype: dtype?, shape: shape? })
+    Some(DeclaredInput { name: name?, place: None, dtype: dtype?, shape: shape? })
 }
 
 fn required<T>(
@@ -136,6 +138,7 @@ mod tests {
     fn a_row_is_fixed_where_no_dimension_is_free() {
         let declared = |shape: &[Option<u64>]| DeclaredInput {
             name: "x".to_owned(),
+            place: None,
             dtype: Dtype::Float32,
             shape: shape.to_vec(),
         };

@@ -19,6 +19,7 @@ mod labels;
 mod locate;
 mod memory;
 mod model;
+mod model_directory;
 mod name;
 mod preprocess;
 mod priority;
@@ -45,6 +46,7 @@ pub use inputs::DeclaredInput;
 pub use labels::Labels;
 pub use memory::{FRAMES_PER_WORKER, frame_bytes, least_response_payload, request_payload};
 pub use model::ModelConfig;
+pub use model_directory::ModelDirectory;
 pub use name::ModelName;
 pub use preprocess::{Color, Layout, Preprocess, Resize, Size};
 pub use server::ServerConfig;
@@ -62,6 +64,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// In the order of their names, each name once.
     pub models: Vec<ModelConfig>,
+    /// What was said and is not heeded, a sentence each: for the operator, who may have meant it.
+    pub notes: Vec<String>,
 }
 
 /// What the command line says in place of the file.
@@ -88,7 +92,7 @@ pub fn load(path: &Path, overrides: &Overrides, machine: &Machine) -> Result<Con
     let models = read_models(&mut file, &directory, &server, machine);
     file.finish();
     if problems.is_empty() {
-        return Ok(Config { server, models });
+        return Ok(Config { server, models, notes: Vec::new() });
     }
     Err(problems.into_errors(path.display().to_string()))
 }
@@ -129,7 +133,7 @@ pub fn for_models(
     let server = server::read(section, &directory.unwrap_or_default(), overrides, machine);
     models.sort_by(|one, other| one.name.cmp(&other.name));
     if problems.is_empty() && !models.is_empty() {
-        return Ok(Config { server, models });
+        return Ok(Config { server, models, notes: Vec::new() });
     }
     Err(problems.into_errors("model files".to_owned()))
 }

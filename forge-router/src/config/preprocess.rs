@@ -138,7 +138,7 @@ pub(super) fn check(preprocess: &Preprocess, inputs: &[DeclaredInput]) -> Result
         Some(name) => inputs.iter().find(|input| input.name == *name),
         None => inputs.first().filter(|_| inputs.len() == 1),
     };
-    let Some(DeclaredInput { name, dtype, shape }) = input else { return Ok(()) };
+    let Some(DeclaredInput { name, dtype, shape, .. }) = input else { return Ok(()) };
     if !matches!(
         dtype,
         Dtype::Uint8 | Dtype::Float16 | Dtype::Bfloat16 | Dtype::Float32 | Dtype::Float64

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Config, ConfigErrors, Machine, Overrides, for_models, load};
+use super::{Config, ConfigErrors, Machine, ModelDirectory, Overrides, for_models, load};
 
 /// What `forge serve` was started with.
 #[derive(Clone, Debug)]
@@ -17,6 +17,7 @@ pub struct Source {
 pub enum Files {
     Config(PathBuf),
     Models(Vec<PathBuf>),
+    Directory(ModelDirectory),
 }
 
 impl Source {
@@ -25,6 +26,7 @@ impl Source {
         match &self.files {
             Files::Config(path) => load(path, &self.overrides, &self.machine),
             Files::Models(paths) => for_models(paths, &self.overrides, &self.machine),
+            Files::Directory(directory) => directory.read(&self.overrides, &self.machine),
         }
     }
 }

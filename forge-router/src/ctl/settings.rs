@@ -37,6 +37,7 @@ impl Settings {
     pub fn show(&self) -> ShownConfig {
         let file = match &self.source.files {
             Files::Config(path) => Some(path.display().to_string()),
+            Files::Directory(directory) => Some(directory.path.display().to_string()),
             Files::Models(_) => None,
         };
         let config = self.in_force.lock().unwrap_or_else(PoisonError::into_inner);

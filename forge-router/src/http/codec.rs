@@ -1,4 +1,4 @@
-//! Between `/v1`'s JSON and the core's requests and answers; large ones beside the event loop.
+//! Between JSON and the core's requests and answers; large ones beside the event loop.
 
 use std::sync::Arc;
 
@@ -31,11 +31,16 @@ pub async fn decode(
     memory: Reservation,
     is_batch: bool,
 ) -> Result<(Decoded, Form), HttpError> {
-    if body.len() <= LARGE && memchr::memmem::find(&body, FILLED).is_none() {
-        return decode_now(version, body, memory, is_batch);
-    }
-    let version = Arc::clone(version);
-    aside(move || decode_now(&version, body, memory, is_batch)).await?
+    beside_if(takes_long(&body), version, move |version| {
+        let mut memory = memory;
+        let decoded = parse(version, &body, &mut memory, json::decode)?;
+        drop(body);
+        if is_batch && !version.config().batching {
+            return Err(no_rows(version).into());
+        }
+        Ok((accept(version, decoded.inputs, is_batch, memory)?, decoded.form))
+    })
+    .await
 }
 
 /// The answer as a body of JSON.
@@ -50,24 +55,41 @@ pub async fn encode(
         true => aside(move || encode_now(answer, &served, form, is_batch)).await??,
         false => encode_now(answer, &served, form, is_batch)?,
     };
-    let bytes = counted.body.len();
-    Ok(Encoded { reply: reply::json(StatusCode::OK, Bytes::from_owner(counted)), bytes })
+    Ok(encoded(counted))
 }
 
-fn decode_now(
+/// Whether reading the body takes longer than the other requests should wait.
+pub(super) fn takes_long(body: &[u8]) -> bool {
+    body.len() > LARGE || memchr::memmem::find(body, FILLED).is_some()
+}
+
+/// Runs `work` here, or beside the event loop where it takes long.
+pub(super) async fn beside_if<T: Send + 'static>(
+    takes_long: bool,
+    version: &Arc<Version>,
+    work: impl FnOnce(&Version) -> Result<T, HttpError> + Send + 'static,
+) -> Result<T, HttpError> {
+    if !takes_long {
+        return work(version);
+    }
+    let version = Arc::clone(version);
+    aside(move || work(&version)).await?
+}
+
+/// Reads a body with what the version declares, `memory` being asked before each tensor.
+pub(super) fn parse<T>(
     version: &Version,
-    body: Bytes,
-    mut memory: Reservation,
-    is_batch: bool,
-) -> Result<(Decoded, Form), HttpError> {
-    let interface = version.interface();
+    body: &[u8],
+    memory: &mut Reservation,
+    read: impl FnOnce(&[u8], json::DecodeOptions<'_>) -> Result<T, DecodeError>,
+) -> Result<T, HttpError> {
     let frame = version.settings().request_payload;
     let options = json::DecodeOptions {
         limits: json::Limits { max_filled_bytes: frame, ..json::Limits::default() },
-        declared: &Declared(interface),
-        budget: &mut Budget(&mut memory),
+        declared: &Declared(version.interface()),
+        budget: &mut Budget(memory),
     };
-    let decoded = json::decode(&body, options).map_err(|error| match error {
+    read(body, options).map_err(|error| match error {
         DecodeError::Memory { .. } => {
             HttpError::Request(RequestError::MemoryFull { limit: memory.limit() })
         }
@@ -76,22 +98,32 @@ fn decode_now(
             HttpError::Request(RequestError::RowTooLarge { model, needed, capacity: frame })
         }
         error => HttpError::Decode(error),
-    })?;
+    })
+}
+
+/// What was read as the inputs of the model; with rows, the first dimension of every tensor is those. The body's bytes must be free by now: what `memory` holds
+/// beyond the tensors is given back.
+pub(super) fn accept(
+    version: &Version,
+    inputs: Vec<(Option<String>, json::DecodedInput)>,
+    has_rows: bool,
+    mut memory: Reservation,
+) -> Result<Decoded, HttpError> {
     let named = |(name, input)| NamedInput { name, given: given(input) };
-    let mut given: Vec<NamedInput> = decoded.inputs.into_iter().map(named).collect();
-    let rows = match is_batch {
-        true if !version.config().batching => return Err(no_rows(version).into()),
-        true => rows::take(&mut given)?,
-        false => 1,
-    };
-    let inputs = interface.accept(given, rows)?;
-    drop(body);
-    // The body and the decoder's reserve were held until here, so this only gives back.
+    let mut given: Vec<NamedInput> = inputs.into_iter().map(named).collect();
+    let rows = if has_rows { rows::take(&mut given)? } else { 1 };
+    let inputs = version.interface().accept(given, rows)?;
     let held = memory.bytes();
     let arguments = inputs.group.arguments.as_ref().map_or(0, |arguments| arguments.len());
     let kept = inputs.data.iter().map(Bytes::len).sum::<usize>() + arguments;
     memory.shrink(held.saturating_sub(kept));
-    Ok((Decoded { inputs, memory, asked: Asked::default() }, decoded.form))
+    Ok(Decoded { inputs, memory, asked: Asked::default() })
+}
+
+/// A body as what the client gets.
+pub(super) fn encoded(body: Counted) -> Encoded<Reply> {
+    let bytes = body.body.len();
+    Encoded { reply: reply::json(StatusCode::OK, Bytes::from_owner(body)), bytes }
 }
 
 fn given(input: json::DecodedInput) -> GivenInput {
@@ -114,28 +146,41 @@ fn encode_now(
     form: Form,
     is_batch: bool,
 ) -> Result<Counted, HttpError> {
-    let Answer { outputs, structure, rows, is_batched, mut memory, .. } = answer;
+    let Answer { outputs, structure, rows, is_batched, memory, .. } = answer;
     let rows = (is_batch && is_batched).then_some(u64::from(rows));
     let text = |output: &Output| json::expected_text(output.row.dtype, output.data.len());
-    if !memory.grow(outputs.iter().map(text).sum::<usize>()) {
+    let expected = outputs.iter().map(text).sum();
+    write_counted(memory, expected, |body| {
+        let head = json::ResponseHead {
+            model: served.model.name.as_str(),
+            request_id: as_text(&served.request_id),
+            latency: served.began.elapsed(),
+            form,
+        };
+        json::write_response(body, head, &structure, &mut |body, leaf| {
+            if let Some(output) = outputs.get(leaf) {
+                // An output of so many dimensions that none is left for the rows keeps those of a row.
+                let row = output.row.shape;
+                let shape = rows.and_then(|rows| row.with_rows(rows)).unwrap_or(row);
+                json::write_tensor(body, output.row.dtype, &shape, &output.data);
+            }
+        });
+        drop(outputs);
+    })
+}
+
+/// Writes a body of about `expected` bytes. `memory`, which holds what it is written from, comes to hold
+/// the body alone.
+pub(super) fn write_counted(
+    mut memory: Reservation,
+    expected: usize,
+    write: impl FnOnce(&mut Vec<u8>),
+) -> Result<Counted, HttpError> {
+    if !memory.grow(expected) {
         return Err(RequestError::MemoryFull { limit: memory.limit() }.into());
     }
     let mut body = Vec::new();
-    let json_head = json::ResponseHead {
-        model: served.model.name.as_str(),
-        request_id: as_text(&served.request_id),
-        latency: served.began.elapsed(),
-        form,
-    };
-    json::write_response(&mut body, json_head, &structure, &mut |body, leaf| {
-        if let Some(output) = outputs.get(leaf) {
-            // An output of so many dimensions that none is left for the rows keeps those of a row.
-            let row = output.row.shape;
-            let shape = rows.and_then(|rows| row.with_rows(rows)).unwrap_or(row);
-            json::write_tensor(body, output.row.dtype, &shape, &output.data);
-        }
-    });
-    drop(outputs);
+    write(&mut body);
     body.shrink_to_fit();
     let held = memory.bytes();
     memory.shrink(held.saturating_sub(body.len()));

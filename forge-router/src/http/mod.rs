@@ -4,6 +4,7 @@
 //! listener ─► connection ─► routes ─► predict: body ─► codec (JSON), tensors (other formats) ─►
 //!                              │        Admitted::run ─► codec, tensors, classes
 //!                              ├────► v2: infer the same way, from its own form · what is served
+//!                              ├────► kserve_v1, torchserve: predict the same way, in their own JSON
 //!                              ├────► reload: admin (who may?) ─► Operator
 //!                              └────► health, models, metrics, openapi, docs_page
 //! ```
@@ -24,6 +25,7 @@ mod docs_page;
 mod encoding;
 mod error;
 pub mod health;
+mod kserve_v1;
 mod listener;
 mod metrics;
 pub mod models;
@@ -41,6 +43,7 @@ mod rows;
 mod segment;
 mod status;
 mod tensors;
+mod torchserve;
 mod v2;
 pub mod wish;
 mod write_timeout;

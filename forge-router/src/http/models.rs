@@ -8,7 +8,7 @@ use super::app::App;
 use super::error::HttpError;
 use super::reply::{self, Reply};
 use crate::json::write_string;
-use crate::model::{Model, Version, VersionId};
+use crate::model::{Model, ModelState, Version, VersionId};
 use crate::request::RequestError;
 use crate::tensor::ArgumentKind;
 
@@ -36,6 +36,7 @@ pub fn show(app: &App, name: &str) -> Result<Reply, HttpError> {
         let canary = format!(",\"canary\":{{\"version\":{version},\"share\":{share}}}");
         body.extend_from_slice(canary.as_bytes());
     }
+    write_kserve(&model, &mut body);
     let config = model.config();
     body.extend_from_slice(
         format!(
@@ -109,6 +110,21 @@ fn write_summary(model: &Model, body: &mut Vec<u8>) {
         body.extend_from_slice(b",\"cause\":");
         write_string(body, cause);
     }
+}
+
+/// What clients of KServe's V1 protocol and of TensorFlow Serving read.
+fn write_kserve(model: &Model, body: &mut Vec<u8>) {
+    let is_ready = model.status().state == ModelState::Ready;
+    body.extend_from_slice(format!(",\"ready\":{is_ready},\"model_version_status\":[").as_bytes());
+    write_list(body, model.route().versions(), |body, version| {
+        let version = version.id();
+        let status = format!(
+            "{{\"version\":\"{version}\",\"state\":\"AVAILABLE\",\
+             \"status\":{{\"error_code\":\"OK\",\"error_message\":\"\"}}}}"
+        );
+        body.extend_from_slice(status.as_bytes());
+    });
+    body.push(b']');
 }
 
 fn write_inputs(version: &Version, body: &mut Vec<u8>) {

@@ -1,5 +1,6 @@
-//! `POST /v1/{model}/predict`: from the body's bytes to the answer's.
+//! A prediction whose body is read whole, from its bytes to the answer's; and `POST /v1/{model}/predict`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -16,20 +17,57 @@ use super::{asked, body, classes, codec, negotiation, routes, tensors, wish};
 use crate::formats::{Format, Given};
 use crate::json::Form;
 use crate::memory_budget::Reservation;
-use crate::model::Version;
+use crate::model::{Named, Version, VersionId};
 use crate::request::Answer;
 
-/// Answers a prediction, or says why not.
+/// A model, or one version of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target<'a> {
+    pub model: Cow<'a, str>,
+    /// `None` leaves it to the model's route.
+    pub version: Option<VersionId>,
+}
+
+/// Answers a prediction of `/v1` in the format that its head tells, or says why not.
 pub async fn answer(
     app: &Arc<App>,
     parts: &Parts,
-    mut body: Incoming,
-    name: &str,
+    body: Incoming,
+    model: &str,
     id: &HeaderValue,
 ) -> Reply {
+    let target = Target { model: model.into(), version: None };
+    let max_bytes = app.settings.max_body_bytes;
+    let prepare = |parts: &Parts| {
+        let head = Arc::new(negotiation::negotiate(parts)?);
+        Ok(move |body, memory, asked| AsNegotiated {
+            head,
+            body,
+            max_bytes,
+            memory,
+            asked,
+            form: Form::Single,
+        })
+    };
+    answer_in(app, parts, body, &target, id, prepare).await
+}
+
+/// Answers a prediction in a protocol, or says why not. `prepare` reads what its head says before the body
+/// is read; then the protocol is made of the body, of the memory that it takes, and of what the head asks of the
+/// batcher.
+pub async fn answer_in<P: Protocol<Reply = Reply>, M: FnOnce(Bytes, Reservation, Asked) -> P>(
+    app: &Arc<App>,
+    parts: &Parts,
+    mut body: Incoming,
+    target: &Target<'_>,
+    id: &HeaderValue,
+    prepare: impl FnOnce(&Parts) -> Result<M, HttpError>,
+) -> Reply {
+    let name = target.model.as_ref();
     let outcome = match Prediction::begin(app, name, id) {
         Ok(mut prediction) => {
-            let outcome = predict(app, parts, &mut body, &mut prediction).await;
+            let asked = (parts, target.version);
+            let outcome = predict(app, asked, &mut body, &mut prediction, prepare).await;
             prediction.finish(&outcome);
             outcome
         }
@@ -41,23 +79,24 @@ pub async fn answer(
     }
 }
 
-async fn predict(
+async fn predict<P: Protocol<Reply = Reply>, M: FnOnce(Bytes, Reservation, Asked) -> P>(
     app: &App,
-    parts: &Parts,
+    (parts, version): (&Parts, Option<VersionId>),
     body: &mut Incoming,
     prediction: &mut Prediction<'_>,
+    prepare: impl FnOnce(&Parts) -> Result<M, HttpError>,
 ) -> Result<Reply, HttpError> {
     let config = prediction.model().config();
-    let wish = wish::of(&parts.headers, config.sticky_header.as_deref())?;
+    let mut wish = wish::of(&parts.headers, config.sticky_header.as_deref())?;
+    wish.named = version.map(Named::Version).or(wish.named);
     let asked = asked::of(&parts.headers)?;
-    let head = Arc::new(negotiation::negotiate(parts)?);
+    let protocol = prepare(parts)?;
     prediction.check_door()?;
     let mut memory = app.budget.reservation();
     let bytes = body::read(body, app.body_bounds(), &mut memory).await?;
     let length = bytes.len();
-    let max_bytes = app.settings.max_body_bytes;
-    let body = AsNegotiated { head, body: bytes, max_bytes, memory, asked, form: Form::Single };
-    let (mut reply, version) = prediction.run(wish, length, body).await?;
+    let protocol = protocol(bytes, memory, asked);
+    let (mut reply, version) = prediction.run(wish, length, protocol).await?;
     reply.headers_mut().insert(wish::VERSION, HeaderValue::from(version.0));
     Ok(reply)
 }

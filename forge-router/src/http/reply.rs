@@ -11,7 +11,7 @@ use hyper::{Response, StatusCode};
 use super::encoding::UNDERSTOOD;
 use super::error::HttpError;
 use super::request_id::X_REQUEST_ID;
-use super::status::{Dialect, challenge, retry_after, status};
+use super::status::{Dialect, challenge, exception, retry_after, status};
 use crate::json;
 
 /// What every handler gives back.
@@ -37,12 +37,16 @@ pub fn empty(status: StatusCode) -> Reply {
     reply
 }
 
-/// `{"detail": …}` or `{"error": …}` with the error's status.
+/// `{"detail": …}`, `{"error": …}` or TorchServe's three members, with the error's status.
 pub fn error(error: &HttpError, dialect: Dialect) -> Reply {
     let status = status(error, dialect);
     let mut body = match dialect {
         Dialect::Original => b"{\"detail\":".to_vec(),
         Dialect::Inference => b"{\"error\":".to_vec(),
+        Dialect::TorchServe => {
+            let (code, kind) = (status.as_u16(), exception(status));
+            format!("{{\"code\":{code},\"type\":\"{kind}\",\"message\":").into_bytes()
+        }
     };
     json::write_string(&mut body, &error.to_string());
     body.push(b'}');

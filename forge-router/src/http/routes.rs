@@ -16,12 +16,19 @@ use super::app::App;
 use super::docs_page::{self, Asset};
 use super::error::HttpError;
 use super::outgoing::Outgoing;
+use super::kserve_v1::KServeV1;
+use super::predict::Target;
 use super::reply::{self, Reply};
 use super::request_id::as_text;
 use super::status::Dialect;
+use super::torchserve::{self, TorchServe};
 use super::{body, health, metrics, models, openapi, predict, reload, segment, status, v2};
 use crate::grpc;
 use crate::logging::Failure;
+use crate::model::VersionId;
+
+/// What KServe's V1 protocol asks of a model.
+const PREDICT: &str = ":predict";
 
 /// Where a path leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +36,8 @@ enum Route<'a> {
     Predict {
         model: Cow<'a, str>,
     },
+    KServeV1(Target<'a>),
+    TorchServe(Target<'a>),
     Reload {
         model: Cow<'a, str>,
     },
@@ -45,6 +54,7 @@ enum Route<'a> {
     Health,
     Live,
     Ready,
+    Ping,
     OpenApi,
     DocsPage,
     DocsAsset(Asset),
@@ -107,6 +117,13 @@ async fn dispatch(
         Ok(Some(Route::Predict { model })) => {
             return predict::answer(app, parts, body, &model, id).await;
         }
+        Ok(Some(Route::KServeV1(target))) => {
+            return predict::answer_in(app, parts, body, &target, id, |_| Ok(KServeV1::new)).await;
+        }
+        Ok(Some(Route::TorchServe(target))) => {
+            return predict::answer_in(app, parts, body, &target, id, |_| Ok(TorchServe::new))
+                .await;
+        }
         Ok(Some(Route::Reload { model })) => {
             return reload::answer(app, peer, parts, body, &model, id).await;
         }
@@ -117,7 +134,14 @@ async fn dispatch(
         Err(error) => return refuse(app, parts, &mut body, &error, "", id).await,
     };
     match route {
-        None | Some(Route::Predict { .. } | Route::Reload { .. } | Route::Inference(_)) => {
+        None
+        | Some(
+            Route::Predict { .. }
+            | Route::KServeV1(_)
+            | Route::TorchServe(_)
+            | Route::Reload { .. }
+            | Route::Inference(_),
+        ) => {
             let mut reply = reply::empty(status::PREFLIGHT);
             app.cors.preflight(&parts.headers, reply.headers_mut());
             reply
@@ -138,6 +162,7 @@ async fn dispatch(
         Some(Route::Health) => health::health(app),
         Some(Route::Live) => health::live(),
         Some(Route::Ready) => health::ready(app),
+        Some(Route::Ping) => torchserve::ping(app),
         Some(Route::OpenApi) => match openapi::show(app).await {
             Ok(reply) => reply,
             Err(error) => refuse(app, parts, &mut body, &error, "", id).await,
@@ -185,6 +210,7 @@ fn is_open_to_pages(parts: &Parts) -> bool {
     match Dialect::of(path) {
         Dialect::Original => path.starts_with("/v1/") && !(path.ends_with("/reload") && changes()),
         Dialect::Inference => !changes(),
+        Dialect::TorchServe => false,
     }
 }
 
@@ -195,7 +221,8 @@ fn route(parts: &Parts) -> Result<Option<Route<'_>>, HttpError> {
         return Err(HttpError::NoRoute { path: path.to_owned() });
     };
     let allow = match &route {
-        Route::Predict { .. } | Route::Reload { .. } => "POST",
+        Route::Predict { .. } | Route::KServeV1(_) | Route::Reload { .. } => "POST",
+        Route::TorchServe(_) => "POST, PUT",
         Route::Inference(route) => route.allow(),
         _ => "GET, HEAD",
     };
@@ -219,11 +246,25 @@ fn find<'a>(path: &'a str, method: &Method) -> Option<Route<'a>> {
         ["v1", "models", "reload"] if method == Method::POST => {
             Route::Reload { model: "models".into() }
         }
+        // No model's name has a colon.
+        ["v1", "models", asked] if asked.ends_with(PREDICT) => {
+            Route::KServeV1(target(asked.strip_suffix(PREDICT)?, None)?)
+        }
+        ["v1", "models", model, "versions", asked] => {
+            Route::KServeV1(target(model, Some(asked.strip_suffix(PREDICT)?))?)
+        }
         ["v1", "models", name] => Route::Model { name: segment::name(name)? },
         ["v1", "models", name, "ready"] => Route::ModelReady { name: segment::name(name)? },
         ["v1", model, "predict"] => Route::Predict { model: segment::name(model)? },
         ["v1", model, "reload"] => Route::Reload { model: segment::name(model)? },
         ["v2", rest @ ..] => Route::Inference(v2::find(rest)?),
+        ["predictions", model] => Route::TorchServe(target(model, None)?),
+        ["predictions", model, version] => {
+            // TorchServe's versions are such as 1.0; Forge's are whole.
+            let version = version.strip_suffix(".0").unwrap_or(version);
+            Route::TorchServe(target(model, Some(version))?)
+        }
+        ["ping"] => Route::Ping,
         ["metrics"] => Route::Metrics,
         ["health"] => Route::Health,
         ["health", "live"] => Route::Live,
@@ -236,9 +277,21 @@ fn find<'a>(path: &'a str, method: &Method) -> Option<Route<'a>> {
     })
 }
 
+fn target<'a>(model: &'a str, version: Option<&str>) -> Option<Target<'a>> {
+    let version = match version {
+        Some(digits) => Some(VersionId(digits.parse().ok()?)),
+        None => None,
+    };
+    Some(Target { model: segment::name(model)?, version })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn of(model: &str, version: Option<u64>) -> Target<'_> {
+        Target { model: model.into(), version: version.map(VersionId) }
+    }
 
     #[test]
     fn paths_lead_where_the_reference_says() {
@@ -271,6 +324,15 @@ mod tests {
             ("/v2", Some(Route::Inference(v2::Route::Server))),
             ("/v2/", None),
             ("/v2x", None),
+            ("/v1/models/m:predict", Some(Route::KServeV1(of("m", None)))),
+            ("/v1/models/m/versions/3:predict", Some(Route::KServeV1(of("m", Some(3))))),
+            ("/v1/models/:predict", None),
+            ("/v1/models/m/versions/x:predict", None),
+            ("/predictions/m", Some(Route::TorchServe(of("m", None)))),
+            ("/predictions/m/2", Some(Route::TorchServe(of("m", Some(2))))),
+            ("/predictions/m/2.0", Some(Route::TorchServe(of("m", Some(2))))),
+            ("/predictions/m/2.1", None),
+            ("/ping", Some(Route::Ping)),
         ] {
             assert_eq!(find(path, &Method::GET), expected, "{path}");
         }

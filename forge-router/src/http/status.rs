@@ -30,11 +30,20 @@ pub enum Dialect {
     Original,
     /// Triton's and KServe's: `{"error": …}`, 400 for what cannot be understood.
     Inference,
+    /// TorchServe's: `{"code": …, "type": …, "message": …}`, 400 for what cannot be understood.
+    TorchServe,
 }
 
 impl Dialect {
     pub fn of(path: &str) -> Self {
-        if path == "/v2" || path.starts_with("/v2/") { Self::Inference } else { Self::Original }
+        let is_v1 = path.starts_with("/v1/models/") && path.ends_with(":predict");
+        if path == "/v2" || path.starts_with("/v2/") || is_v1 {
+            Self::Inference
+        } else if path.starts_with("/predictions/") {
+            Self::TorchServe
+        } else {
+            Self::Original
+        }
     }
 }
 
@@ -46,7 +55,9 @@ pub fn readiness(is_ready: bool) -> StatusCode {
 /// The status of an error.
 pub fn status(error: &HttpError, dialect: Dialect) -> StatusCode {
     match (status_of_original(error), dialect) {
-        (StatusCode::UNPROCESSABLE_ENTITY, Dialect::Inference) => StatusCode::BAD_REQUEST,
+        (StatusCode::UNPROCESSABLE_ENTITY, Dialect::Inference | Dialect::TorchServe) => {
+            StatusCode::BAD_REQUEST
+        }
         (status, _) => status,
     }
 }
@@ -178,6 +189,19 @@ fn status_of_operation(error: &OperationError) -> StatusCode {
         | OperationError::NoPrevious { .. }
         | OperationError::Changed { .. } => StatusCode::CONFLICT,
         OperationError::Memory { .. } | OperationError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// What TorchServe's clients read of the kind of an error.
+pub fn exception(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::BAD_REQUEST => "BadRequestException",
+        StatusCode::NOT_FOUND => "ModelNotFoundException",
+        StatusCode::METHOD_NOT_ALLOWED => "MethodNotAllowedException",
+        StatusCode::PAYLOAD_TOO_LARGE => "RequestEntityTooLargeException",
+        StatusCode::SERVICE_UNAVAILABLE => "ServiceUnavailableException",
+        StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => "RequestTimeoutException",
+        _ => "InternalServerException",
     }
 }
 

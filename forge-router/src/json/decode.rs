@@ -115,7 +115,7 @@ impl Default for Limits {
 pub fn decode(body: &[u8], mut options: DecodeOptions<'_>) -> Result<Decoded, DecodeError> {
     let mut cursor = Cursor::new(body);
     check_start(&mut cursor, START)?;
-    let mut single = Field::new(None);
+    let mut single = Field::new(Label::Sole);
     let mut named = None;
     cursor.members(|cursor, key| {
         if key.is("input") {
@@ -179,21 +179,24 @@ pub(super) fn check_start(cursor: &mut Cursor<'_>, start: Start) -> Result<(), D
     }
 }
 
+/// What messages call the member.
+const INPUTS: &str = "\"inputs\"";
+
 type NamedInputs = Vec<(Option<String>, DecodedInput)>;
 
-fn read_inputs(
+pub(super) fn read_inputs(
     cursor: &mut Cursor<'_>,
     options: &mut DecodeOptions<'_>,
 ) -> Result<NamedInputs, DecodeError> {
     let at = cursor.at;
-    let place = || "\"inputs\"".to_owned();
     match cursor.peek() {
         Some(b'{') => {}
         other => {
             let found = other.and_then(kind_of);
             let found = found.ok_or_else(|| cursor.malformed("expected an object"))?;
             let expected = "an object of named inputs";
-            return Err(DecodeError::WrongType { at, place: place(), found, expected });
+            let place = INPUTS.to_owned();
+            return Err(DecodeError::WrongType { at, place, found, expected });
         }
     }
     let mut inputs = NamedInputs::new();
@@ -202,11 +205,8 @@ fn read_inputs(
         if inputs.iter().any(|(other, _)| other.as_deref() == Some(&*name)) {
             return Err(duplicate_key(key));
         }
-        if inputs.len() == MAX_TENSORS {
-            let (at, limit) = (key.at, MAX_TENSORS);
-            return Err(DecodeError::TooMany { at, place: place(), limit, what: "members" });
-        }
-        let input = read_named(cursor, key, &name, options)?;
+        check_count(inputs.len(), key)?;
+        let input = read_named(cursor, Some(key), &name, options)?;
         inputs.push((Some(name.into_owned()), input));
         Ok(())
     })?;
@@ -216,10 +216,19 @@ fn read_inputs(
     Ok(inputs)
 }
 
-/// Reads what the argument of that name takes.
-fn read_named(
+/// Refuses one input more than there may be.
+pub(super) fn check_count(inputs: usize, key: Text<'_>) -> Result<(), DecodeError> {
+    if inputs < MAX_TENSORS {
+        return Ok(());
+    }
+    let (at, place, limit) = (key.at, INPUTS.to_owned(), MAX_TENSORS);
+    Err(DecodeError::TooMany { at, place, limit, what: "members" })
+}
+
+/// Reads what the argument of that name takes. It has no key where others of its kind follow.
+pub(super) fn read_named(
     cursor: &mut Cursor<'_>,
-    key: Text<'_>,
+    key: Option<Text<'_>>,
     name: &str,
     options: &mut DecodeOptions<'_>,
 ) -> Result<DecodedInput, DecodeError> {
@@ -233,10 +242,10 @@ fn read_named(
     }
     match kind {
         ArgumentKind::Tensor | ArgumentKind::Other(_) => {
-            read_tensor(cursor, Some(key), name, options).map(DecodedInput::Tensor)
+            read_tensor(cursor, key, name, options).map(DecodedInput::Tensor)
         }
         ArgumentKind::Tensors => read_tensors(cursor, name, options).map(DecodedInput::Tensors),
-        kind => read_value(cursor, &kind, &Label(Some(name))).map(DecodedInput::Value),
+        kind => read_value(cursor, &kind, &Label::Named(name)).map(DecodedInput::Value),
     }
 }
 
@@ -249,7 +258,7 @@ fn read_tensors(
     if cursor.peek() != Some(b'[') {
         let found = cursor.peek().and_then(kind_of);
         let found = found.ok_or_else(|| cursor.malformed("expected a value"))?;
-        let place = Label(Some(name)).to_string();
+        let place = Label::Named(name).to_string();
         return Err(DecodeError::WrongType { at, place, found, expected: "an array of tensors" });
     }
     cursor.at += 1;
@@ -259,7 +268,7 @@ fn read_tensors(
     }
     loop {
         if tensors.len() == MAX_TENSORS {
-            let (place, limit) = (Label(Some(name)).to_string(), MAX_TENSORS);
+            let (place, limit) = (Label::Named(name).to_string(), MAX_TENSORS);
             return Err(DecodeError::TooMany { at, place, limit, what: "tensors" });
         }
         cursor.peek();
@@ -278,7 +287,7 @@ fn read_tensor(
     name: &str,
     options: &mut DecodeOptions<'_>,
 ) -> Result<DecodedTensor, DecodeError> {
-    let mut field = Field::new(Some(name));
+    let mut field = Field::new(Label::Named(name));
     let mut shape = None;
     if cursor.peek() == Some(b'{') {
         cursor.members(|cursor, key| {
@@ -303,7 +312,7 @@ fn read_tensor(
     }
     let tensor = field.finish(cursor.body, options)?;
     let tensor = tensor.ok_or_else(|| {
-        DecodeError::MissingInput(format!("{} has no \"data\"", Label(Some(name))))
+        DecodeError::MissingInput(format!("{} has no \"data\"", Label::Named(name)))
     })?;
     match shape {
         None => Ok(tensor),
@@ -319,7 +328,7 @@ fn missing_input() -> DecodeError {
     DecodeError::MissingInput(what.to_owned())
 }
 
-fn duplicate_key(key: Text<'_>) -> DecodeError {
+pub(super) fn duplicate_key(key: Text<'_>) -> DecodeError {
     DecodeError::Duplicate { at: key.at, key: key.quoted() }
 }
 

@@ -13,7 +13,7 @@ use crate::tensor::Dtype;
 /// What was found so far of one input.
 #[derive(Debug)]
 pub(super) struct Field<'a> {
-    name: Option<&'a str>,
+    label: Label<'a>,
     /// As the body says.
     dtype: Option<Dtype>,
     data: Option<Data>,
@@ -31,9 +31,8 @@ struct Data {
 }
 
 impl<'a> Field<'a> {
-    /// `None` is the tensor of `input`.
-    pub(super) fn new(name: Option<&'a str>) -> Self {
-        Self { name, dtype: None, data: None }
+    pub(super) fn new(label: Label<'a>) -> Self {
+        Self { label, dtype: None, data: None }
     }
 
     pub(super) fn has_data(&self) -> bool {
@@ -78,7 +77,7 @@ impl<'a> Field<'a> {
     ) -> Result<(), DecodeError> {
         let at = cursor.at;
         let dtype = self.dtype.or_else(|| following_dtype(cursor.body, text_end));
-        let dtype = dtype.unwrap_or_else(|| default_dtype(self.name, options));
+        let dtype = dtype.unwrap_or_else(|| default_dtype(self.label, options));
         let wanted = self.wanted(dtype, text_end, 0, options);
         let (outcome, reserved) = match read_tensor(cursor, wanted, options.budget) {
             Ok((tensor, reserved)) => (Ok(tensor), reserved),
@@ -107,7 +106,7 @@ impl<'a> Field<'a> {
         if cursor.peek() != Some(b'"') {
             let found = cursor.peek().and_then(kind_of);
             let found = found.ok_or_else(|| cursor.malformed("expected a value"))?;
-            let place = format!("the dtype of {}", Label(self.name));
+            let place = format!("the dtype of {}", self.label);
             let expected = "a name such as \"float32\"";
             return Err(DecodeError::WrongType { at, place, found, expected });
         }
@@ -124,7 +123,7 @@ impl<'a> Field<'a> {
         options: &mut DecodeOptions<'_>,
     ) -> Result<Option<DecodedTensor>, DecodeError> {
         let Some(data) = self.data.take() else { return Ok(None) };
-        let dtype = self.dtype.unwrap_or_else(|| default_dtype(self.name, options));
+        let dtype = self.dtype.unwrap_or_else(|| default_dtype(self.label, options));
         if dtype == data.dtype {
             return data.outcome.map(Some);
         }
@@ -144,17 +143,21 @@ impl<'a> Field<'a> {
         options: &DecodeOptions<'_>,
     ) -> Wanted<'a> {
         let max_elements = options.limits.max_elements;
-        Wanted { label: Label(self.name), dtype, text_end, max_elements, reserved }
+        Wanted { label: self.label, dtype, text_end, max_elements, reserved }
     }
 
     fn unknown_dtype(&self, at: usize, name: &str) -> DecodeError {
         let known = Dtype::ALL.map(Dtype::name).join(", ");
-        let input = Label(self.name).to_string();
+        let input = self.label.to_string();
         DecodeError::UnknownDtype { at, input, name: excerpt(name), known }
     }
 }
 
-fn default_dtype(name: Option<&str>, options: &DecodeOptions<'_>) -> Dtype {
+pub(super) fn default_dtype(label: Label<'_>, options: &DecodeOptions<'_>) -> Dtype {
+    let name = match label {
+        Label::Named(name) => Some(name),
+        Label::Sole | Label::Member(_) => None,
+    };
     options.declared.dtype(name).unwrap_or(Dtype::Float32)
 }
 

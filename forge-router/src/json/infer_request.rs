@@ -131,7 +131,7 @@ pub(super) struct Elements {
 
 impl Found {
     fn label(&self) -> Label<'_> {
-        Label(self.name.as_deref())
+        self.name.as_deref().map_or(Label::Sole, Label::Named)
     }
 }
 

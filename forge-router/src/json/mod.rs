@@ -1,7 +1,7 @@
-//! The JSON codecs of `/v1` and `/v2`: bodies to tensors, tensors to answers. It is the router's hottest path.
+//! The JSON codecs of `/v1`, of protocols like it and of `/v2`: bodies to tensors, tensors to answers. It is the router's hottest path.
 //!
 //! ```text
-//! decode (envelope) ─► field (data + dtype) ─► tensor ─► number (digits) ─► element ─► bytes
+//! decode, instances (envelopes) ─► field (data + dtype) ─► tensor ─► number (digits) ─► element ─► bytes
 //!        ├────────────► value (arguments that are no tensors) · reshape (data + shape)
 //!        └────────────► skip (values of unknown keys)
 //! response ─► structure ─► encode ─► text
@@ -32,6 +32,7 @@ mod field;
 mod infer_data;
 mod infer_request;
 mod infer_response;
+mod instances;
 mod nest;
 mod number;
 mod powers;
@@ -57,6 +58,7 @@ pub use infer_request::decode_infer;
 pub use infer_response::{
     InferResponseHead, binary_size, expected_infer_response, write_infer_response,
 };
+pub use instances::{Instances, Layout, decode_instances, decode_tensor, has_member};
 pub use reload::{ReloadBody, decode_reload};
 pub use repository::{RepositoryBody, decode_repository};
 pub use response::{ResponseHead, write_response, write_with};

@@ -17,7 +17,7 @@ pub(super) struct Room<'a> {
 /// Reads the dimensions at the cursor.
 pub(super) fn read_shape(cursor: &mut Cursor<'_>, name: &str) -> Result<Shape, DecodeError> {
     let at = cursor.at;
-    let place = format!("the shape of {}", Label(Some(name)));
+    let place = format!("the shape of {}", Label::Named(name));
     let Value::Ints(dims) = read_value(cursor, &ArgumentKind::Ints, &place)? else {
         return Err(cursor.malformed("expected an array of integers"));
     };
@@ -46,7 +46,7 @@ pub(super) fn reshape(
     if data.len() as u64 == needed {
         return Ok(DecodedTensor { dtype, shape, data });
     }
-    let input = Label(Some(name)).to_string();
+    let input = Label::Named(name).to_string();
     if given.rank() != 0 {
         let (given, shape) = (given.to_string(), shape.to_string());
         return Err(DecodeError::WrongShape { input, given, shape });

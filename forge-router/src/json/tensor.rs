@@ -13,9 +13,16 @@ use super::nest::{MAX_DIMS, Nest, Uneven};
 use super::number::{NoNumber, scan};
 use crate::tensor::Dtype;
 
-/// The name of an input as messages show it.
+/// What messages call a tensor.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Label<'a>(pub(super) Option<&'a str>);
+pub(super) enum Label<'a> {
+    /// The one of `input`.
+    Sole,
+    /// One of `inputs`, by its name.
+    Named(&'a str),
+    /// The value of that member of the body.
+    Member(&'static str),
+}
 
 /// The offset of the first `:` or `}` after `at`. The tensor that starts at `at` ends before it: no
 /// number has either.
@@ -299,9 +306,10 @@ pub(super) const NON_FINITE: [(&str, f64); 6] = [
 
 impl fmt::Display for Label<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(name) => write!(formatter, "inputs[{:?}]", excerpt(name)),
-            None => formatter.write_str("input"),
+        match self {
+            Self::Sole => formatter.write_str("input"),
+            Self::Named(name) => write!(formatter, "inputs[{:?}]", excerpt(name)),
+            Self::Member(member) => formatter.write_str(member),
         }
     }
 }

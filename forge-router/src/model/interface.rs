@@ -43,6 +43,8 @@ pub enum InterfaceError {
         "the config declares an input '{name}', which is {kind}: only a Tensor can be declared"
     )]
     NotATensor { name: String, kind: String },
+    #[error("the config declares the input '{name}' and '{other}', which are the same argument")]
+    DeclaredTwice { name: String, other: String },
     #[error("its forward takes ({takes}), but the config does not declare '{name}'")]
     Undeclared { name: String, takes: String },
     #[error("its forward takes ({takes}): set preprocess.input to the tensor that an image is for")]
@@ -54,15 +56,16 @@ impl Interface {
     /// give, or none.
     pub fn new(signature: &Signature, config: &ModelConfig) -> Result<Self, InterfaceError> {
         let mut inputs = Vec::with_capacity(signature.arguments.len());
+        let mut declarations = declarations(signature, config)?;
         for (place, argument) in signature.arguments.iter().enumerate() {
-            let declared = config.inputs.iter().find(|declared| declared.name == argument.name);
+            let declared = declarations.get_mut(place).and_then(Option::take);
             match argument.kind {
                 ArgumentKind::Other(_) if argument.is_required() => {
                     let (name, kind) = (argument.name.clone(), argument.type_name());
                     return Err(InterfaceError::NeedsOther { name, kind });
                 }
                 ArgumentKind::Other(_) => {}
-                _ => inputs.push(Input::new(place, argument.clone(), declared.cloned())),
+                _ => inputs.push(Input::new(place, argument.clone(), declared)),
             }
         }
         let arguments = signature.arguments.len();
@@ -92,8 +95,10 @@ impl Interface {
         self.likely_row
     }
 
+    /// The input of that name, which is the argument's or the one that the config gives it.
     pub fn input(&self, name: &str) -> Option<&Input> {
-        self.inputs.iter().find(|input| input.name() == name)
+        let own = self.inputs.iter().find(|input| input.name() == name);
+        own.or_else(|| self.inputs.iter().find(|input| input.public_name() == name))
     }
 
     /// The dtype declared for `name`, or for the sole input where no name is given.
@@ -141,11 +146,10 @@ impl Interface {
         signature: &Signature,
         config: &ModelConfig,
     ) -> Result<(), InterfaceError> {
-        let argument =
-            |name: &str| signature.arguments.iter().find(|argument| argument.name == name);
         for declared in &config.inputs {
             let name = declared.name.clone();
-            match argument(&name) {
+            let place = argument_of(declared, signature);
+            match place.and_then(|place| signature.arguments.get(place)) {
                 None => return Err(InterfaceError::UnknownInput { name, takes: takes(signature) }),
                 Some(Argument { kind: ArgumentKind::Tensor, .. }) => {}
                 Some(other) => {
@@ -183,6 +187,30 @@ impl Interface {
             None => Err(InterfaceError::NoImageInput { takes: takes(signature) }),
         }
     }
+}
+
+/// What is declared of each argument.
+fn declarations(
+    signature: &Signature,
+    config: &ModelConfig,
+) -> Result<Vec<Option<DeclaredInput>>, InterfaceError> {
+    let mut declarations: Vec<Option<DeclaredInput>> = vec![None; signature.arguments.len()];
+    for declared in &config.inputs {
+        // One that is for no argument is told later, with what there is.
+        let place = argument_of(declared, signature);
+        let Some(slot) = place.and_then(|place| declarations.get_mut(place)) else { continue };
+        if let Some(other) = slot.replace(declared.clone()) {
+            let name = declared.name.clone();
+            return Err(InterfaceError::DeclaredTwice { name, other: other.name });
+        }
+    }
+    Ok(declarations)
+}
+
+/// The place of the argument that is meant: the one of that name, or else the one at its place.
+fn argument_of(declared: &DeclaredInput, signature: &Signature) -> Option<usize> {
+    let by_name = signature.arguments.iter().position(|it| it.name == declared.name);
+    by_name.or(declared.place)
 }
 
 /// The only input that has to be given; or else, where none has to be, the only tensor.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::values::value;
-use super::{Datatype, InferInput, InferRequest};
+use super::{Datatype, InferInput, InferRequest, place_in_name};
 use crate::config::DeclaredInput;
 use crate::model::{GivenInput, Input, Interface, NamedInput, RowTensor};
 use crate::request::{Inputs, RequestError};
@@ -18,7 +18,7 @@ pub fn asked(request: &InferRequest) -> (u64, Option<Duration>) {
     (request.parameters.priority, (timeout > 0).then(|| Duration::from_micros(timeout)))
 }
 
-/// The inputs as those of a model with this interface. Inputs may be named by their place,
+/// The inputs as those of a model with this interface. Inputs may be named by their place, such as
 /// `INPUT__n`, where the model has no argument of that name; the items of a list of tensors are
 /// `name.0`, `name.1`, ….
 ///
@@ -119,7 +119,7 @@ fn find<'a>(interface: &'a Interface, name: &str) -> Option<(&'a Input, Option<u
     if let Some(argument) = interface.input(name) {
         return Some((argument, None));
     }
-    if let Some(place) = name.strip_prefix("INPUT__").and_then(|place| place.parse().ok()) {
+    if let Some(place) = place_in_name(name) {
         let by_place: Option<&Input> = interface.inputs().get::<usize>(place);
         return by_place.map(|argument| (argument, None));
     }

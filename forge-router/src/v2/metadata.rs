@@ -105,7 +105,7 @@ fn of_input(input: &Input, seen: Option<(Dtype, usize)>, is_batched: bool) -> Te
         (false, ..) => vec![1],
     };
     TensorMetadata {
-        name: input.name().to_owned(),
+        name: input.public_name().to_owned(),
         datatype,
         row,
         is_optional: !input.is_required(),

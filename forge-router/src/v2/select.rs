@@ -1,7 +1,7 @@
 //! Which of an answer's outputs the client gets, and under which name.
 
-use super::{InferRequest, Parameters, RequestedOutput, classify};
-use crate::flat::{self, FlatOutput, flatten_answer, numbered};
+use super::{InferRequest, Parameters, RequestedOutput, classify, place_in_name};
+use crate::flat::{self, FlatOutput, flatten_answer};
 use crate::model::Version;
 use crate::request::{Answer, RequestError};
 
@@ -67,10 +67,11 @@ impl InferRequest {
     }
 }
 
-/// The place of the output of that name, which may be its own or `OUTPUT__n`.
+/// The place of the output of that name, which may be its own or one by its place, such as `OUTPUT__n`.
 fn place_of(names: &[String], name: &str) -> Result<usize, RequestError> {
     let by_name = names.iter().position(|own| own == name);
-    let place = by_name.or_else(|| (0..names.len()).find(|leaf| numbered(*leaf) == name));
+    let by_place = || place_in_name(name).filter(|place| *place < names.len());
+    let place = by_name.or_else(by_place);
     place.ok_or_else(|| {
         let names = names.join(", ");
         RequestError::Invalid(format!("there is no output '{name}'; the model returns {names}"))

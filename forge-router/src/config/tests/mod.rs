@@ -6,6 +6,7 @@ mod errors;
 mod images;
 mod loading;
 mod memory;
+mod model_directory;
 mod samples;
 mod show;
 mod workers;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+pub use crate::http::predict::Target;
 use crate::http::segment;
 use crate::model::VersionId;
 
@@ -30,13 +31,6 @@ pub enum Route<'a> {
     SharedMemoryUnregister,
     /// Of traces and logs.
     Settings,
-}
-
-/// A model, or one version of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target<'a> {
-    pub model: Cow<'a, str>,
-    pub version: Option<VersionId>,
 }
 
 /// Where the segments after `v2` lead.

@@ -1,6 +1,7 @@
 //! The codec as a whole: what bodies mean, what bad ones are told, and that no bytes do harm.
 
 mod infer;
+mod instances;
 mod properties;
 mod refusals;
 
@@ -59,7 +60,10 @@ fn decoded(body: &str) -> Result<Decoded, DecodeError> {
 
 /// Name, dtype, shape and elements as text of each input.
 fn shown(body: &str) -> String {
-    let decoded = decoded(body).unwrap_or_else(|error| panic!("{body}: {error}"));
+    shown_inputs(decoded(body).unwrap_or_else(|error| panic!("{body}: {error}")))
+}
+
+fn shown_inputs(decoded: Decoded) -> String {
     let inputs = decoded.inputs.into_iter().map(|(name, input)| {
         let name = name.map_or(String::new(), |name| format!("{name}: "));
         let input = match input {

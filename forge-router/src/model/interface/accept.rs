@@ -38,6 +38,13 @@ impl Interface {
         if let ([only], Some(sole)) = (given.as_mut_slice(), self.sole_input()) {
             only.name.get_or_insert_with(|| sole.name().to_owned());
         }
+        // The config may call an input otherwise than the model does.
+        for named in &mut given {
+            let input = named.name.as_deref().and_then(|name| self.input(name));
+            if let Some(input) = input.filter(|input| named.name.as_deref() != Some(input.name())) {
+                named.name = Some(input.name().to_owned());
+            }
+        }
         if let Some(unknown) = given.iter().find(|named| !self.takes_input(named)) {
             return Err(self.unknown(unknown.name.as_deref()));
         }
@@ -49,6 +56,9 @@ impl Interface {
                 None if input.is_required() => return Err(self.missing(input.name())),
                 None => {}
             }
+        }
+        if let Some(name) = given.first().and_then(|again| again.name.as_deref()) {
+            return Err(RequestError::Invalid(format!("input '{name}' is given twice")));
         }
         let arguments = match self.are_in_order(&taken.slots) {
             true => None,

@@ -28,6 +28,11 @@ impl Input {
         &self.argument.name
     }
 
+    /// What the config calls it, else its own name.
+    pub fn public_name(&self) -> &str {
+        self.declared.as_ref().map_or(self.name(), |declared| &declared.name)
+    }
+
     pub fn kind(&self) -> &ArgumentKind {
         &self.argument.kind
     }
