@@ -69,7 +69,7 @@ pub use outcome::{BatchId, FailureKind, MAX_TEXT, Outcome};
 pub use placement::FrameFull;
 pub use region::RegionError;
 pub use router_end::{Completion, RequestFrame, RouterEnd, TensorSlot};
-pub use row_values::{has_items_per_row, of_rows};
+pub use row_values::{has_items_per_row, join_rows, of_part, of_rows};
 pub use shape::{MAX_RANK, MAX_TENSORS, Shape, TensorMeta};
 pub use signature::{Argument, ArgumentKind, Signature};
 pub use structure::{Structure, StructureError};

@@ -65,6 +65,22 @@ impl Reservation {
         Self { budget: Arc::clone(&self.budget), bytes: std::mem::take(&mut self.bytes) }
     }
 
+    /// An empty one of the same budget.
+    pub fn another(&self) -> Self {
+        self.budget.reservation()
+    }
+
+    /// Holds what `other` held as well.
+    pub fn absorb(&mut self, mut other: Self) {
+        // It comes from the same budget, of which there is one.
+        self.bytes += std::mem::take(&mut other.bytes);
+    }
+
+    /// Whether the budget has room for `more` bytes now; nothing is reserved.
+    pub fn has_room(&self, more: usize) -> bool {
+        more <= self.budget.limit.saturating_sub(self.budget.used())
+    }
+
     /// The most bytes that may be reserved together by all.
     pub fn limit(&self) -> usize {
         self.budget.limit
@@ -98,6 +114,19 @@ mod tests {
         one.shrink(10);
         assert!(other.grow(10));
         assert_eq!(budget.used(), 100);
+    }
+
+    #[test]
+    fn one_reservation_takes_over_what_another_held() {
+        let budget = MemoryBudget::new(10);
+        let mut one = budget.reservation();
+        let mut other = one.another();
+        assert!(one.grow(3) && other.grow(4));
+        assert!(one.has_room(3) && !one.has_room(4));
+        one.absorb(other);
+        assert_eq!((one.bytes(), budget.used()), (7, 7));
+        drop(one);
+        assert_eq!(budget.used(), 0);
     }
 
     #[test]

@@ -1,11 +1,23 @@
 //! What every protocol decodes to and encodes from: the router's core knows no other form.
+//!
+//! ```text
+//! Inputs ─► Pending (all rows, or some) ─► batch ─► Answer ─► ReplyTo ─► Replied
+//!              └─ split where it has more rows than a batch ─► joined ┘
+//! ```
 
+mod joined;
+mod pending;
+mod reply_to;
+
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use forge_ipc::ComputeNanos;
-use tokio::sync::oneshot;
 
+pub use self::joined::join;
+pub use self::pending::{Pending, answer};
+pub use self::reply_to::{Replied, ReplyTo};
 use crate::batching::{Group, Priority};
 use crate::memory_budget::Reservation;
 use crate::tensor::{Structure, TensorMeta};
@@ -23,6 +35,20 @@ pub struct Inputs {
     pub data: Vec<Bytes>,
 }
 
+impl Inputs {
+    /// Some of its rows; nothing is copied.
+    pub fn part(&self, rows: Range<u32>) -> Self {
+        let all = self.rows.max(1) as usize;
+        let data = self.data.iter().map(|data| {
+            let row = data.len() / all;
+            let bytes = rows.start as usize * row..(rows.end as usize * row).min(data.len());
+            data.slice(bytes.start.min(bytes.end)..bytes.end)
+        });
+        let (group, data) = (self.group.clone(), data.collect());
+        Self { group, rows: rows.end.saturating_sub(rows.start), data }
+    }
+}
+
 /// What a request asks for beside an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
@@ -33,22 +59,6 @@ pub struct Terms {
 
 /// What a request gets in the end.
 pub type Reply = Result<Answer, RequestError>;
-
-/// A request inside the batcher.
-#[derive(Debug)]
-pub struct Pending {
-    pub inputs: Inputs,
-    pub reply: oneshot::Sender<Reply>,
-    /// What its tensors, and later its answer, take of the memory for requests in flight.
-    pub memory: Reservation,
-    /// It ran alone when its worker ended, of what nobody is blamed for.
-    pub has_died_alone: bool,
-}
-
-/// Answers a request; that nobody listens any more is no error.
-pub fn answer(pending: Pending, reply: Reply) {
-    drop(pending.reply.send(reply));
-}
 
 /// What a model answered to one request.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 pub use forge_ipc::{
     ArgumentKind, Dtype, MAX_PAYLOAD, MAX_RANK, MAX_TENSORS, Shape, Structure, TensorMeta, Value,
-    aligned,
+    aligned, join_rows,
 };
 
 /// The bytes that a batch of `rows` such rows takes in a frame; `None` where they overflow.

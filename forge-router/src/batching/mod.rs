@@ -5,5 +5,5 @@ mod priority;
 mod queue;
 
 pub use group::Group;
-pub use priority::Priority;
-pub use queue::{Batch, Entry, Queue, Ticket, Timing, rows_that_fit};
+pub use priority::{Priority, PriorityLevels};
+pub use queue::{Batch, Entry, Policy, Queue, SplitRows, Ticket, Timing, rows_that_fit};

@@ -21,6 +21,7 @@ mod memory;
 mod model;
 mod name;
 mod preprocess;
+mod priority;
 mod section;
 mod server;
 mod show;

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use toml::{Table, Value};
 
-use crate::batching::Priority;
-
 use super::error::Problems;
 use super::inputs::{self, DeclaredInput};
 use super::labels::{self, Labels};
@@ -15,6 +13,7 @@ use super::locate::Place;
 use super::memory;
 use super::name::ModelName;
 use super::preprocess::{self, Preprocess};
+use super::priority::{self, PriorityConfig};
 use super::section::Section;
 use super::workers::{self, Machine, WorkerConfig, WorkersPlan};
 
@@ -53,6 +52,7 @@ pub struct ModelConfig {
     pub max_batch_size: NonZeroU32,
     /// Requests admitted and not yet cut into a batch.
     pub max_queue_depth: NonZeroU64,
+    pub priority: PriorityConfig,
     pub request_timeout: Duration,
     /// A batch that runs longer is hung.
     pub batch_timeout: Duration,
@@ -95,11 +95,6 @@ pub struct ModelConfig {
 }
 
 impl ModelConfig {
-    /// The priority of a request that asks for this level; 0 asks for none.
-    pub fn priority(&self, level: u64) -> Priority {
-        u8::try_from(level).ok().and_then(Priority::new).unwrap_or(Priority::DEFAULT)
-    }
-
     /// What each worker is to be where there are `count`; else why there cannot be so many.
     pub fn workers_for(
         &self,
@@ -175,6 +170,7 @@ fn settings(
         max_queue_depth: section
             .size("max_queue_depth", MOST_REQUESTS, " of requests")
             .unwrap_or(MAX_QUEUE_DEPTH),
+        priority: priority::read(section),
         request_timeout,
         batch_timeout: section.seconds("batch_timeout_s", 0.001..=DAY_S, batch_timeout_s),
         load_timeout: section.seconds("load_timeout_s", 0.001..=DAY_S, LOAD_TIMEOUT_S),

@@ -52,9 +52,12 @@ fn model(config: &ModelConfig) -> Table {
     let optimize = if config.optimize { "auto" } else { "off" };
     let mut table = keys([
         ("path", Some(path(&config.path))),
-        ("batch_window_ms", Some((config.batch_window.as_secs_f64() * 1000.0).into())),
+        ("batch_window_ms", Some(milliseconds(config.batch_window))),
         ("max_batch_size", Some(whole(config.max_batch_size.get().into()))),
         ("max_queue_depth", Some(whole(config.max_queue_depth.get()))),
+        ("priority_levels", Some(whole(config.priority.levels.get().into()))),
+        ("default_priority_level", Some(whole(config.priority.default_level.get().into()))),
+        ("priority_max_wait_ms", Some(milliseconds(config.priority.max_wait))),
         ("request_timeout_s", Some(seconds(config.request_timeout))),
         ("batch_timeout_s", Some(seconds(config.batch_timeout))),
         ("load_timeout_s", Some(seconds(config.load_timeout))),
@@ -151,4 +154,8 @@ fn whole(number: u64) -> Value {
 
 fn seconds(time: Duration) -> Value {
     time.as_secs_f64().into()
+}
+
+fn milliseconds(time: Duration) -> Value {
+    (time.as_secs_f64() * 1000.0).into()
 }

@@ -4,7 +4,6 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use forge_ipc::PeerViolation;
 use tokio::io::unix::AsyncFd;
 
@@ -130,9 +129,7 @@ fn settle(version: &Version, finished: Finished) {
         });
     }
     for (entry, scattered) in batch.entries.into_iter().zip(scattered) {
-        let Pending { inputs, reply, mut memory, .. } = entry.item;
-        memory.shrink(inputs.data.iter().map(Bytes::len).sum());
-        drop(inputs);
+        let (reply, memory) = entry.item.without_inputs();
         let answer = scattered.map(|Scattered { outputs, structure }| Answer {
             outputs,
             structure,
@@ -142,8 +139,7 @@ fn settle(version: &Version, finished: Finished) {
             compute,
             memory,
         });
-        // That nobody listens any more is no error.
-        drop(reply.send(answer));
+        reply.send(answer);
     }
 }
 

@@ -72,7 +72,7 @@ mod tests {
 
     fn batch(items: &[u32]) -> Batch<u32> {
         let now = Instant::now();
-        let timing = Timing { arrived: now, deadline: now, priority: Priority::DEFAULT };
+        let timing = Timing { arrived: now, deadline: now, priority: Priority::HIGHEST };
         let entries: Vec<_> =
             items.iter().map(|item| Entry { rows: 1, timing, item: *item }).collect();
         Batch { group: Group::of_tensors([]), rows: entries.len() as u32, entries }

@@ -1,7 +1,8 @@
 //! Gives each request of a completed batch its own rows of every output.
 
 use forge_ipc::{
-    Completion, FailureKind, PeerViolation, Structure, TensorMeta, has_items_per_row, of_rows,
+    Completion, FailureKind, PeerViolation, Structure, TensorMeta, has_items_per_row, of_part,
+    of_rows,
 };
 
 use crate::batching::{Batch, Entry};
@@ -52,7 +53,8 @@ pub fn scatter(
     for entry in &mut batch.entries {
         let structure = if is_cut {
             let (first, count) = (first_row as usize, entry.rows as usize);
-            match of_rows(taken.structure, first, count, batch.rows as usize) {
+            let own = if entry.item.reply.is_part() { of_part } else { of_rows };
+            match own(taken.structure, first, count, batch.rows as usize) {
                 Ok(own) => own,
                 Err(problem) => return Ok(Err((FailureKind::OutputShape, problem))),
             }

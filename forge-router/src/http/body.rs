@@ -14,6 +14,10 @@ use crate::request::RequestError;
 /// reserved as long as it comes.
 const SLOWEST_BYTES_PER_SECOND: u64 = 16 * 1024;
 
+/// What is reserved for a body before its first byte has come. From then on it is at most twice what has
+/// come: a client that announces much and sends little keeps nobody else out.
+const FIRST_RESERVED: usize = 64 * 1024;
+
 /// How much of a refused body is still read, so that its sender comes to read the refusal.
 const DRAINED_BYTES: usize = 1024 * 1024;
 const DRAINED_TIME: Duration = Duration::from_millis(100);
@@ -35,6 +39,10 @@ impl Bounds {
     pub fn exceeded(&self) -> HttpError {
         HttpError::BodyTooLarge { limit: self.max_bytes, says_so: self.says_so }
     }
+
+    fn used_up(&self) -> HttpError {
+        RequestError::MemoryFull { limit: self.budget }.into()
+    }
 }
 
 /// The whole body in one piece. Its bytes are reserved in `memory` before they are held.
@@ -46,8 +54,11 @@ pub async fn read(
     let announced = body.size_hint().exact().map(usize::try_from);
     match announced {
         Some(Ok(length)) if length <= bounds.max_bytes => {
-            reserve(memory, length, bounds)?;
-            read_announced(body, length, bounds).await
+            // Who cannot be taken whole is told before it sends; nothing is reserved by that.
+            if !memory.has_room(length) {
+                return Err(bounds.used_up());
+            }
+            read_announced(body, length, bounds, memory).await
         }
         Some(_) => Err(bounds.exceeded()),
         None => read_chunked(body, bounds, memory).await,
@@ -75,16 +86,31 @@ async fn read_announced(
     body: &mut Incoming,
     length: usize,
     bounds: Bounds,
+    memory: &mut Reservation,
 ) -> Result<Bytes, HttpError> {
+    let mut reserved = length.min(FIRST_RESERVED);
+    reserve(memory, reserved, bounds)?;
+    let mut make_room = |needed: usize| {
+        if needed <= reserved {
+            return Ok(());
+        }
+        let grown = needed.max(reserved.saturating_mul(2).min(length));
+        reserve(memory, grown - reserved, bounds)?;
+        reserved = grown;
+        Ok::<(), HttpError>(())
+    };
     let mut pace = Pace::new(bounds.timeout);
     let Some(first) = pace.next(body).await? else { return Ok(Bytes::new()) };
+    make_room(first.len())?;
     if first.len() == length {
         return Ok(first);
     }
-    // One buffer of the announced size: hyper's pieces may each hold a larger one alive.
+    // One buffer of the announced size: hyper's pieces may each hold a larger one alive. Its pages take
+    // memory only as they are written to, which is after they were reserved.
     let mut whole = Vec::with_capacity(length);
     whole.extend_from_slice(&first);
     while let Some(piece) = pace.next(body).await? {
+        make_room(whole.len() + piece.len())?;
         whole.extend_from_slice(&piece);
     }
     Ok(whole.into())
@@ -119,7 +145,7 @@ fn reserve(memory: &mut Reservation, bytes: usize, bounds: Bounds) -> Result<(),
     if memory.grow(bytes) {
         return Ok(());
     }
-    Err(RequestError::MemoryFull { limit: bounds.budget }.into())
+    Err(bounds.used_up())
 }
 
 /// Sees that a body comes fast enough, piece by piece and on the whole.

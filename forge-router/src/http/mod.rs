@@ -13,6 +13,7 @@
 
 mod admin;
 mod app;
+mod asked;
 mod body;
 mod classes;
 mod codec;

@@ -10,9 +10,9 @@ use hyper::http::request::Parts;
 use super::app::App;
 use super::error::HttpError;
 use super::negotiation::Negotiated;
-use super::prediction::{Decoded, Encoded, Prediction, Protocol, Served};
+use super::prediction::{Asked, Decoded, Encoded, Prediction, Protocol, Served};
 use super::reply::Reply;
-use super::{body, classes, codec, negotiation, routes, tensors, wish};
+use super::{asked, body, classes, codec, negotiation, routes, tensors, wish};
 use crate::formats::{Format, Given};
 use crate::json::Form;
 use crate::memory_budget::Reservation;
@@ -50,12 +50,14 @@ async fn predict(
     let config = prediction.model().config();
     let wish = wish::of(&parts.headers, config.sticky_header.as_deref())?;
     let head = Arc::new(negotiation::negotiate(parts)?);
+    let asked = asked::of(&parts.headers)?;
     prediction.check_door()?;
     let mut memory = app.budget.reservation();
     let bytes = body::read(body, app.body_bounds(), &mut memory).await?;
     let length = bytes.len();
     let max_bytes = app.settings.max_body_bytes;
-    let body = AsNegotiated { head, body: bytes, max_bytes, memory, form: Form::Single };
+    let form = Form::Single;
+    let body = AsNegotiated { head, body: bytes, max_bytes, memory, asked, form };
     let (mut reply, version) = prediction.run(wish, length, body).await?;
     reply.headers_mut().insert(wish::VERSION, HeaderValue::from(version.0));
     Ok(reply)
@@ -68,6 +70,7 @@ struct AsNegotiated {
     /// Of what it expands to.
     max_bytes: usize,
     memory: Reservation,
+    asked: Asked,
     /// How the inputs were given, once they are decoded; of an answer in JSON.
     form: Form,
 }
@@ -78,14 +81,15 @@ impl Protocol for AsNegotiated {
     async fn decode(&mut self, version: &Arc<Version>) -> Result<Decoded, HttpError> {
         let (body, memory) = (std::mem::take(&mut self.body), self.memory.take());
         if self.head.given == Given::Tensors(Format::Json) {
-            let decoded = codec::decode(version, body, memory, self.head.is_batch).await?;
-            self.form = decoded.1;
-            return Ok(decoded.0);
+            let (decoded, form) = codec::decode(version, body, memory, self.head.is_batch).await?;
+            self.form = form;
+            return Ok(Decoded { asked: self.asked, ..decoded });
         }
         if let Given::Tensors(Format::Npz | Format::Safetensors) = self.head.given {
             self.form = Form::Named;
         }
-        tensors::decode(version, &self.head, body, memory, self.max_bytes).await
+        let decoded = tensors::decode(version, &self.head, body, memory, self.max_bytes).await?;
+        Ok(Decoded { asked: self.asked, ..decoded })
     }
 
     async fn encode(self, answer: Answer, served: Served) -> Result<Encoded<Reply>, HttpError> {

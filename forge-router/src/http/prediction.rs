@@ -141,8 +141,7 @@ impl<'a> Prediction<'a> {
         metrics.decoded(decoding.elapsed());
         due.shorten(asked.timeout);
 
-        let priority = version.config().priority(asked.priority);
-        let terms = Terms { deadline: due.at, priority };
+        let terms = Terms { deadline: due.at, priority: version.priority(asked.priority) };
         let ran = admitted.run(inputs, terms, memory).await;
         let answer = ran.map_err(|late| self.late(late, due))??;
         metrics.computed(answer.compute);

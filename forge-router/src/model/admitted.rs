@@ -6,7 +6,11 @@ use std::time::Instant;
 use super::version::{Enqueued, Tally, Version};
 use crate::batching::{Group, Ticket, Timing};
 use crate::memory_budget::Reservation;
-use crate::request::{Inputs, Reply, Terms};
+use crate::request::{Inputs, Replied, Reply, RequestError, Terms, join};
+
+/// Answers to parts that take more bytes than this are joined beside the event loop: copying them takes
+/// longer than the other requests should wait.
+const LARGE: usize = 256 * 1024;
 
 /// A place in a version's queue, held while the request is decoded.
 #[derive(Debug)]
@@ -28,8 +32,9 @@ impl Admitted {
         &self.version
     }
 
-    /// Queues the request and waits for its answer, until the deadline at the latest. Dropping the
-    /// future takes the request back where it still waits.
+    /// Queues the request and waits for its answer, until the deadline at the latest. One of more rows
+    /// than a batch is run in parts, and their answers joined. Dropping the future takes back what
+    /// still waits.
     pub async fn run(
         self,
         inputs: Inputs,
@@ -51,29 +56,46 @@ impl Admitted {
         if let Some(error) = self.version.row_too_large(&inputs.group.row) {
             return Ok(Err(error));
         }
-        if let Some(error) = self.version.is_blamed(&inputs) {
+        let rows_limit = self.version.rows_limit(&inputs.group);
+        if let Some(error) = self.version.is_blamed(&inputs, rows_limit) {
             return Ok(Err(error));
         }
         let version = Arc::clone(&self.version);
         let Terms { deadline, priority } = terms;
         let timing = Timing { arrived: Instant::now(), deadline, priority };
-        let Enqueued { key, ticket, answer } = version.enqueue(inputs, timing, memory);
+        let Enqueued { key, ticket, answer } = version.enqueue(inputs, rows_limit, timing, memory);
         self.holds_place = false;
         let mut waiting = Waiting { version: &version, key, ticket, is_answered: false };
         // Requests that arrived together get to queue before the first of them cuts the batch.
         tokio::task::yield_now().await;
         version.pump();
         match tokio::time::timeout_at(deadline.into(), answer).await {
-            Ok(Ok(reply)) => {
+            Ok(Ok(Ok(replied))) => {
                 waiting.is_answered = true;
-                Ok(reply)
+                let whole = tokio::time::timeout_at(deadline.into(), whole(replied)).await;
+                whole.map_err(|_| Expired { in_queue: false })
             }
+            // Where a part has failed, others may still wait.
+            Ok(Ok(Err(error))) => Ok(Err(error)),
             Ok(Err(_)) if Instant::now() < deadline => Ok(Err(version.not_ready("retired"))),
             // Dropped unanswered: it had expired when its batch was cut, a moment before the timer.
             Ok(Err(_)) => Err(Expired { in_queue: true }),
             Err(_) => Err(Expired { in_queue: waiting.take_back() }),
         }
     }
+}
+
+/// One answer of what the parts got.
+async fn whole(replied: Replied) -> Reply {
+    let parts = match replied {
+        Replied::Whole(answer) => return Ok(answer),
+        Replied::Parts(parts) => parts,
+    };
+    if parts.iter().map(|part| part.memory.bytes()).sum::<usize>() <= LARGE {
+        return join(parts);
+    }
+    let joined = tokio::task::spawn_blocking(move || join(parts)).await;
+    joined.map_err(|error| RequestError::Internal(error.to_string()))?
 }
 
 impl Drop for Admitted {

@@ -131,6 +131,21 @@ mod tests {
     }
 
     #[test]
+    fn the_rows_that_were_blamed_are_found_in_a_request_of_more() {
+        let (blamed, now) = (Blamed::new(TTL), Instant::now());
+        let inputs = |bytes: &[u8]| {
+            let meta = TensorMeta { dtype: Dtype::Uint8, shape: Shape::new(&[1]).unwrap() };
+            let (group, rows) = (Group::of_tensors([meta]), bytes.len() as u32);
+            Inputs { group, rows, data: vec![bytes.to_vec().into()] }
+        };
+        blamed.add(&inputs(&[3, 4]), "x", now);
+        let whole = inputs(&[1, 2, 3, 4, 5]);
+        assert_eq!(blamed.cause(&whole, now), None);
+        assert_eq!(blamed.cause(&whole.part(0..2), now), None);
+        assert_eq!(blamed.cause(&whole.part(2..4), now).as_deref(), Some("x"));
+    }
+
+    #[test]
     fn they_are_forgotten_after_their_time() {
         let (blamed, now) = (Blamed::new(TTL), Instant::now());
         blamed.add(&inputs(&[4], 7), "x", now);

@@ -30,12 +30,14 @@ use super::statistics::Statistics;
 use super::traffic::BatchKind;
 use super::{Admitted, Interface};
 use crate::admission::{Admission, Refusal};
-use crate::batching::{Batch, Entry, Group, Queue, Ticket, Timing, rows_that_fit};
+use crate::batching::{
+    Batch, Entry, Group, Policy, Priority, PriorityLevels, Queue, Ticket, Timing, rows_that_fit,
+};
 use crate::config::ModelConfig;
 use crate::dispatch::{Refused, WorkerLink, fail_all};
 use crate::memory_budget::Reservation;
 use crate::metrics::ModelMetrics;
-use crate::request::{Inputs, Pending, Reply, RequestError, answer};
+use crate::request::{Inputs, Pending, Replied, ReplyTo, RequestError, answer};
 use crate::tensor::{TensorMeta, batch_bytes};
 use crate::under_way::UnderWay;
 
@@ -78,7 +80,11 @@ impl Version {
         metrics: ModelMetrics,
     ) -> Arc<Self> {
         let config = &settings.config;
-        let queue = Queue::new(config.max_batch_size.get(), config.batch_window);
+        let queue = Queue::new(Policy {
+            max_rows: config.max_batch_size.get(),
+            window: config.batch_window,
+            longest_wait: config.priority.max_wait,
+        });
         let blamed = Blamed::new(config.poison_ttl);
         Arc::new(Self {
             settings,
@@ -130,6 +136,13 @@ impl Version {
     /// Remembers the first answer.
     pub fn answered(&self, example: impl FnOnce() -> Example) {
         self.example.get_or_init(example);
+    }
+
+    /// The priority of a request that asks for this level; 0 asks for none.
+    pub fn priority(&self, asked: u64) -> Priority {
+        let config = &self.config().priority;
+        let lowest = Priority::new(config.levels);
+        PriorityLevels { lowest, default: Priority::new(config.default_level) }.of(asked)
     }
 
     /// How many requests wait to be cut into a batch.
@@ -184,9 +197,18 @@ impl Version {
         self.unanswered.none().await;
     }
 
-    /// Why these inputs are refused, where they ended a worker before.
-    pub(super) fn is_blamed(&self, inputs: &Inputs) -> Option<RequestError> {
-        self.blamed.cause(inputs, Instant::now()).map(RequestError::Blamed)
+    /// Why these inputs are refused, where a part of them that is a batch ended a worker before.
+    pub(super) fn is_blamed(&self, inputs: &Inputs, rows_limit: u32) -> Option<RequestError> {
+        if self.blamed.is_empty() {
+            return None;
+        }
+        let (rows, now) = (inputs.rows, Instant::now());
+        if rows <= rows_limit {
+            return self.blamed.cause(inputs, now).map(RequestError::Blamed);
+        }
+        let part = |first: u32| inputs.part(first..first.saturating_add(rows_limit).min(rows));
+        let mut parts = (0..rows).step_by(rows_limit as usize).map(part);
+        parts.find_map(|part| self.blamed.cause(&part, now)).map(RequestError::Blamed)
     }
 
     /// Refuses such inputs from here on: they ended the worker that ran them alone.
@@ -288,8 +310,9 @@ impl Version {
         self.left_queue(cut.expired.len());
         let batch = cut.batch?;
         state.traffic.count(&batch.group, batch.rows);
-        self.left_queue(batch.entries.len());
-        for entry in &batch.entries {
+        self.left_queue(cut.left);
+        // A request waits until its last rows are cut; one that is not cut whole is alone in its batch.
+        for entry in batch.entries.iter().take(cut.left) {
             self.metrics.waited(now.saturating_duration_since(entry.timing.arrived));
         }
         Some(batch)
@@ -316,22 +339,28 @@ impl Version {
         RequestError::NotReady { model: self.config().name.to_string(), state: state.to_owned() }
     }
 
-    pub(super) fn enqueue(&self, inputs: Inputs, timing: Timing, memory: Reservation) -> Enqueued {
+    /// The most rows of this group that a batch can have; at least 1, where one row fits at all.
+    pub(super) fn rows_limit(&self, group: &Group) -> u32 {
+        if group.row.is_empty() {
+            // Nothing would tell how many rows there are.
+            return 1;
+        }
+        let most = self.config().max_batch_size.get();
+        rows_that_fit(&group.row, self.settings.request_payload, most).max(1)
+    }
+
+    pub(super) fn enqueue(
+        &self,
+        inputs: Inputs,
+        rows_limit: u32,
+        timing: Timing,
+        memory: Reservation,
+    ) -> Enqueued {
         let (reply, answer) = oneshot::channel();
         let key = inputs.group.clone();
-        let rows_limit = match key.row.is_empty() {
-            // Nothing would tell how many rows there are.
-            true => 1,
-            false => {
-                let most = self.config().max_batch_size.get();
-                rows_that_fit(&key.row, self.settings.request_payload, most)
-            }
-        };
-        let entry = Entry {
-            rows: inputs.rows,
-            timing,
-            item: Pending { inputs, reply, memory, has_died_alone: false },
-        };
+        let rows = inputs.rows;
+        let item = Pending::new(inputs, ReplyTo::Client(reply), memory);
+        let entry = Entry { rows, timing, item };
         let ticket = self.state().queue.push(&key, rows_limit, entry);
         self.window_may_have_changed();
         Enqueued { key, ticket, answer }
@@ -387,5 +416,5 @@ impl Version {
 pub(super) struct Enqueued {
     pub key: Group,
     pub ticket: Ticket,
-    pub answer: oneshot::Receiver<Reply>,
+    pub answer: oneshot::Receiver<Result<Replied, RequestError>>,
 }

@@ -9,7 +9,7 @@ use crate::batching::{Batch, Entry, Group, Priority, Timing};
 use crate::dispatch::{Refused, WorkerLink};
 use crate::memory_budget::MemoryBudget;
 use crate::model::BatchKind;
-use crate::request::{Inputs, Pending, RequestError};
+use crate::request::{Inputs, Pending, ReplyTo, RequestError};
 use crate::tensor::{Dtype, TensorMeta};
 
 /// Runs zeros in batches of these kinds, each once: whatever a model optimizes in its first runs was
@@ -45,10 +45,9 @@ async fn run(
     let unbounded = MemoryBudget::new(usize::MAX);
     let (reply, answer) = oneshot::channel();
     let now = Instant::now();
-    let timing = Timing { arrived: now, deadline: now, priority: Priority::DEFAULT };
+    let timing = Timing { arrived: now, deadline: now, priority: Priority::HIGHEST };
     let memory = unbounded.reservation();
-    let pending =
-        Pending { inputs: filled(number, row, rows), reply, memory, has_died_alone: false };
+    let pending = Pending::new(filled(number, row, rows), ReplyTo::Client(reply), memory);
     let entry = Entry { rows, timing, item: pending };
     let batch = Batch { group: Group::of_tensors(row), rows, entries: vec![entry] };
     match link.submit_made_up(batch, now) {

@@ -35,6 +35,7 @@ mod monitoring;
 mod openapi;
 mod other_commands;
 mod predict;
+mod priorities;
 mod python_configurations;
 mod refused_senders;
 mod request_ids;

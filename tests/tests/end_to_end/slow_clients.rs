@@ -61,6 +61,38 @@ fn a_body_that_comes_in_pieces_is_read() {
 }
 
 #[test]
+fn those_who_announce_much_and_send_nothing_keep_nobody_out() {
+    let forge = Setup::new()
+        .server("max_inflight_bytes = 10000000")
+        .server("max_body_bytes = 8000000")
+        .test_model("m", "echo")
+        .start();
+    let announce = |start: &[u8]| {
+        let mut connection = forge.connect();
+        connection.head("POST", "/v1/m/predict", &[("Content-Length", "7000000")]).unwrap();
+        connection.send(start).unwrap();
+        connection
+    };
+    let idle: Vec<_> = (0..20).map(|_| announce(b" ")).collect();
+    let received = [("model", "m"), ("status", "received")];
+    until("all have begun", || {
+        let scrape = forge.scrape();
+        let held = scrape.value("forge_inflight_bytes", &[]);
+        scrape.value("forge_requests_total", &received) == 20.0 && held >= 20.0 * 65_536.0
+    });
+    let large = json!({"input": vec![1; 1_000_000], "dtype": "uint8"});
+    assert_eq!(forge.predict("m", &large).status, 200);
+    // Who goes on sending holds what it has sent, and no more than as much again.
+    let sender = announce(&vec![b' '; 1_000_000]);
+    until("its bytes are held", || {
+        forge.metric("forge_inflight_bytes", &[]) >= 20.0 * 65_536.0 + 1_000_000.0
+    });
+    assert!(forge.metric("forge_inflight_bytes", &[]) <= 20.0 * 65_536.0 + 2_100_000.0);
+    drop((idle, sender));
+    until("it is given back", || forge.metric("forge_inflight_bytes", &[]) == 0.0);
+}
+
+#[test]
 fn an_idle_connection_is_closed_in_the_end() {
     let forge = impatient();
     let mut connection = forge.connect();

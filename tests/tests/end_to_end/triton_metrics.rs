@@ -143,7 +143,8 @@ fn a_request_that_runs_again_after_its_worker_died_counts_once() {
     let script = format!("run-after {}", gate.display());
     let setup = setup.test_model("m", &script).with("max_batch_size = 1");
     let forge = counting(setup).start();
-    let mut sent: Vec<_> = (0..3).map(|_| forge.send_predict("m", &json!({"input": [1]}))).collect();
+    let mut sent: Vec<_> =
+        (0..3).map(|_| forge.send_predict("m", &json!({"input": [1]}))).collect();
     until("one runs", || count(&forge, "pending_request_count") == 2.0);
     forge.workers()[0].signal(Signal::SIGKILL);
     forge.write("gate", "");

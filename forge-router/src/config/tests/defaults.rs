@@ -29,6 +29,8 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(model.batch_window, Duration::ZERO);
     assert_eq!(model.max_batch_size.get(), 32);
     assert_eq!(model.max_queue_depth.get(), 256);
+    assert_eq!((model.priority.levels.get(), model.priority.default_level.get()), (10, 5));
+    assert_eq!(model.priority.max_wait, SECOND);
     assert_eq!(model.request_timeout, 30 * SECOND);
     assert_eq!(model.batch_timeout, 10 * SECOND);
     assert_eq!(model.load_timeout, 300 * SECOND);
@@ -74,6 +76,9 @@ fn every_key_is_read() {
             batch_window_ms = 0.5
             max_batch_size = 8
             max_queue_depth = 9
+            priority_levels = 4
+            default_priority_level = 3
+            priority_max_wait_ms = 250.5
             request_timeout_s = 3
             batch_timeout_s = 4
             load_timeout_s = 5
@@ -116,6 +121,8 @@ fn every_key_is_read() {
     assert_eq!(model.path, files.path("models/deep/m.pt"));
     assert_eq!(model.batch_window, Duration::from_micros(500));
     assert_eq!((model.max_batch_size.get(), model.max_queue_depth.get()), (8, 9));
+    assert_eq!((model.priority.levels.get(), model.priority.default_level.get()), (4, 3));
+    assert_eq!(model.priority.max_wait, Duration::from_micros(250_500));
     assert_eq!((model.request_timeout, model.batch_timeout), (3 * SECOND, 4 * SECOND));
     assert_eq!((model.load_timeout, model.frame_bytes.unwrap().get()), (5 * SECOND, 4096));
     assert!(model.required);
@@ -130,6 +137,16 @@ fn every_key_is_read() {
     let input = &model.inputs[0];
     assert_eq!((input.name.as_str(), input.dtype.name()), ("ids", "int64"));
     assert_eq!(input.shape, [None, Some(3)]);
+}
+
+#[test]
+fn the_default_priority_is_the_middle_one() {
+    let files = Files::new();
+    for (levels, expected) in [(1, 1), (2, 1), (3, 2), (10, 5), (255, 128)] {
+        let text = format!("[models.m]\npath = \"m.pt\"\npriority_levels = {levels}");
+        let config = files.load(&text).unwrap();
+        assert_eq!(config.models[0].priority.default_level.get(), expected, "{levels}");
+    }
 }
 
 #[test]

@@ -78,6 +78,18 @@ fn a_wrong_model_setting_is_told_with_its_key_and_what_is_allowed() {
             "models.m.max_queue_depth: found 1048577, allowed is a whole number of requests from 1 to 1048576",
         ),
         (
+            "priority_levels = 256",
+            "models.m.priority_levels: found 256, allowed is a whole number from 1 to 255",
+        ),
+        (
+            "priority_levels = 3\ndefault_priority_level = 4",
+            "models.m.default_priority_level: found 4, allowed is a whole number from 1 to 3",
+        ),
+        (
+            "priority_max_wait_ms = -1",
+            "models.m.priority_max_wait_ms: found -1, allowed is a number of milliseconds from 0 to 3600000",
+        ),
+        (
             "batch_window_ms = -1",
             "models.m.batch_window_ms: found -1, allowed is a number of milliseconds from 0 to 60000",
         ),
