@@ -26,6 +26,7 @@ mod formats_tensors;
 mod handover;
 mod hanging_up;
 mod log_readers;
+mod many_rows;
 mod memory_bound;
 mod memory_growth;
 mod metrics;
