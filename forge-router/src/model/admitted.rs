@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::version::{Enqueued, Tally, Version};
 use crate::batching::{Group, Ticket, Timing};
 use crate::memory_budget::Reservation;
-use crate::request::{Answer, Inputs, Replied, Reply, RequestError, Terms, join};
+use crate::request::{Inputs, Replied, Reply, RequestError, Terms, join};
 
 /// Answers to parts that take more bytes than this are joined beside the event loop: copying them takes
 /// longer than the other requests should wait.
@@ -86,7 +86,7 @@ impl Admitted {
 }
 
 /// One answer of what the parts got.
-async fn whole(replied: Replied) -> Result<Answer, RequestError> {
+async fn whole(replied: Replied) -> Reply {
     let parts = match replied {
         Replied::Whole(answer) => return Ok(answer),
         Replied::Parts(parts) => parts,

@@ -12,6 +12,7 @@
 mod counting;
 mod facts;
 mod given_up;
+mod queueing;
 mod state;
 mod suspects;
 mod windows;
@@ -20,25 +21,22 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
 pub(super) use self::counting::Tally;
 pub use self::facts::{Example, VersionId, VersionSettings};
+pub(super) use self::queueing::Enqueued;
 use self::state::{Slot, State};
 use super::poison::Blamed;
 use super::statistics::Statistics;
 use super::traffic::BatchKind;
 use super::{Admitted, Interface};
 use crate::admission::{Admission, Refusal};
-use crate::batching::{
-    Batch, Entry, Group, Policy, Priority, PriorityLevels, Queue, Ticket, Timing, rows_that_fit,
-};
+use crate::batching::{Batch, Policy, Priority, PriorityLevels, Queue};
 use crate::config::ModelConfig;
 use crate::dispatch::{Refused, WorkerLink, fail_all};
-use crate::memory_budget::Reservation;
 use crate::metrics::ModelMetrics;
-use crate::request::{Inputs, Pending, Replied, ReplyTo, RequestError, answer};
-use crate::tensor::{TensorMeta, batch_bytes};
+use crate::request::{Inputs, Pending, RequestError, answer};
 use crate::under_way::UnderWay;
 
 /// Why a version takes no request.
@@ -197,20 +195,6 @@ impl Version {
         self.unanswered.none().await;
     }
 
-    /// Why these inputs are refused, where a part of them that is a batch ended a worker before.
-    pub(super) fn is_blamed(&self, inputs: &Inputs, rows_limit: u32) -> Option<RequestError> {
-        if self.blamed.is_empty() {
-            return None;
-        }
-        let (rows, now) = (inputs.rows, Instant::now());
-        if rows <= rows_limit {
-            return self.blamed.cause(inputs, now).map(RequestError::Blamed);
-        }
-        let part = |first: u32| inputs.part(first..first.saturating_add(rows_limit).min(rows));
-        let mut parts = (0..rows).step_by(rows_limit as usize).map(part);
-        parts.find_map(|part| self.blamed.cause(&part, now)).map(RequestError::Blamed)
-    }
-
     /// Refuses such inputs from here on: they ended the worker that ran them alone.
     pub fn blame(&self, inputs: &Inputs, cause: &str) {
         self.blamed.add(inputs, cause, Instant::now());
@@ -339,63 +323,6 @@ impl Version {
         RequestError::NotReady { model: self.config().name.to_string(), state: state.to_owned() }
     }
 
-    /// The most rows of this group that a batch can have; at least 1, where one row fits at all.
-    pub(super) fn rows_limit(&self, group: &Group) -> u32 {
-        if group.row.is_empty() {
-            // Nothing would tell how many rows there are.
-            return 1;
-        }
-        let most = self.config().max_batch_size.get();
-        rows_that_fit(&group.row, self.settings.request_payload, most).max(1)
-    }
-
-    pub(super) fn enqueue(
-        &self,
-        inputs: Inputs,
-        rows_limit: u32,
-        timing: Timing,
-        memory: Reservation,
-    ) -> Enqueued {
-        let (reply, answer) = oneshot::channel();
-        let key = inputs.group.clone();
-        let rows = inputs.rows;
-        let item = Pending::new(inputs, ReplyTo::Client(reply), memory);
-        let entry = Entry { rows, timing, item };
-        let ticket = self.state().queue.push(&key, rows_limit, entry);
-        self.window_may_have_changed();
-        Enqueued { key, ticket, answer }
-    }
-
-    pub(super) fn take_back(&self, key: &Group, ticket: Ticket) -> bool {
-        let taken = self.state().queue.remove(key, ticket).is_some();
-        if taken {
-            self.left_queue(1);
-        }
-        taken
-    }
-
-    pub(super) fn left_queue(&self, requests: usize) {
-        for _ in 0..requests {
-            self.admission.leave();
-        }
-        self.metrics.queue_left(requests as u64);
-        if self.admission.is_drained() {
-            self.window.notify_one();
-        }
-    }
-
-    pub(super) fn row_too_large(&self, row: &[TensorMeta]) -> Option<RequestError> {
-        let capacity = self.settings.request_payload;
-        match batch_bytes(row, 1) {
-            Some(needed) if needed <= capacity => None,
-            needed => Some(RequestError::RowTooLarge {
-                model: self.config().name.to_string(),
-                needed: needed.unwrap_or(u64::MAX),
-                capacity,
-            }),
-        }
-    }
-
     pub(super) fn left(&self) {
         self.unanswered.leave();
     }
@@ -410,11 +337,4 @@ impl Version {
         // A panic while the lock was held left the state as consistent as any early return.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A request that was put into the queue.
-pub(super) struct Enqueued {
-    pub key: Group,
-    pub ticket: Ticket,
-    pub answer: oneshot::Receiver<Result<Replied, RequestError>>,
 }

@@ -4,8 +4,9 @@ use super::{Answer, Compute, Output, RequestError};
 use crate::tensor::{Structure, join_rows};
 
 /// Joins the answers to consecutive rows: their outputs one after the other, lists of values for each row
-/// too. What a batch has but one value of, and how long it waited, is the first part's. The time is the sum: what the workers
-/// spent on the request, as it is where one runs the parts in turn.
+/// too. What a batch has but one value of is the first part's. The request waited until a worker came to
+/// any of its rows; the compute time is the sum, what the workers spent on it, as it is where one runs
+/// the parts in turn.
 ///
 /// # Errors
 /// [`RequestError::OutputShape`] where the parts cannot be one answer, [`RequestError::MemoryFull`]
@@ -14,7 +15,7 @@ pub fn join(parts: Vec<Answer>) -> Result<Answer, RequestError> {
     let mut parts = parts.into_iter();
     let first =
         parts.next().ok_or_else(|| RequestError::Internal("no parts to join".to_owned()))?;
-    let Answer { outputs, structure, mut rows, is_batched, waited, mut compute, mut memory } =
+    let Answer { outputs, structure, mut rows, is_batched, mut waited, mut compute, mut memory } =
         first;
     let mut leaves: Vec<Leaf> = outputs.into_iter().map(Leaf::from).collect();
     let mut structures = vec![structure];
@@ -27,6 +28,7 @@ pub fn join(parts: Vec<Answer>) -> Result<Answer, RequestError> {
         }
         structures.push(part.structure);
         rows += part.rows;
+        waited = waited.min(part.waited);
         compute = sum(compute, part.compute);
         memory.absorb(part.memory);
     }
@@ -119,7 +121,7 @@ mod tests {
             structure: Tuple(vec![Tensor, List(labels), Float(data[0].into())]),
             rows: data.len() as u32 / 2,
             is_batched: true,
-            waited: Duration::ZERO,
+            waited: Duration::from_millis(data[0].into()),
             compute: Compute { infer: Duration::from_millis(3), ..Compute::default() },
             memory,
         }
@@ -137,6 +139,7 @@ mod tests {
         let labels = ["a", "b", "c"].map(|label| Str(label.to_owned())).to_vec();
         assert_eq!(joined.structure, Tuple(vec![Tensor, List(labels), Float(1.0)]));
         assert_eq!((joined.rows, joined.compute.total()), (3, Duration::from_millis(6)));
+        assert_eq!(joined.waited, Duration::from_millis(1));
         assert_eq!((joined.memory.bytes(), budget.used()), (6, 6));
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Answer, Inputs, ReplyTo, RequestError};
+use super::{Inputs, Reply, ReplyTo};
 use crate::batching::SplitRows;
 use crate::memory_budget::Reservation;
 
@@ -22,7 +22,7 @@ pub struct Pending {
 }
 
 /// Answers a request; that nobody listens any more is no error.
-pub fn answer(pending: Pending, reply: Result<Answer, RequestError>) {
+pub fn answer(pending: Pending, reply: Reply) {
     pending.reply.send(reply);
 }
 

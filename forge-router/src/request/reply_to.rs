@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::{Answer, RequestError};
+use super::{Answer, Reply, RequestError};
 
 /// What a client gets in the end.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ type Client = oneshot::Sender<Result<Replied, RequestError>>;
 
 impl ReplyTo {
     /// That nobody listens any more is no error.
-    pub fn send(self, reply: Result<Answer, RequestError>) {
+    pub fn send(self, reply: Reply) {
         match self {
             Self::Client(client) => drop(client.send(reply.map(Replied::Whole))),
             Self::Part(parts, first_row) => parts.take(first_row, reply),
@@ -79,7 +79,7 @@ impl Parts {
         Self { rows, collected: Mutex::new(collected) }
     }
 
-    fn take(&self, first_row: u32, reply: Result<Answer, RequestError>) {
+    fn take(&self, first_row: u32, reply: Reply) {
         let mut collected = self.collected();
         if collected.is_closed() {
             return;

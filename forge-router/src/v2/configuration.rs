@@ -66,6 +66,8 @@ pub struct DynamicBatching {
     /// Always empty: a batch is whatever waits.
     pub preferred_batch_size: Vec<u32>,
     pub max_queue_delay_microseconds: u64,
+    pub priority_levels: u8,
+    pub default_priority_level: u8,
 }
 
 /// What `metadata` and the config say.
@@ -85,6 +87,8 @@ pub fn configuration(metadata: ModelMetadata, config: &ModelConfig) -> Configura
         dynamic_batching: config.batching.then_some(DynamicBatching {
             preferred_batch_size: Vec::new(),
             max_queue_delay_microseconds: delay,
+            priority_levels: config.priority.levels.get(),
+            default_priority_level: config.priority.default_level.get(),
         }),
     }
 }
@@ -151,7 +155,8 @@ mod tests {
                 "output": [{"name": "label", "data_type": "TYPE_STRING", "dims": [-1, 3]}],
                 "instance_group": [{"name": "m_0", "kind": "KIND_CPU", "count": 2}],
                 "dynamic_batching": {
-                    "preferred_batch_size": [], "max_queue_delay_microseconds": 2000
+                    "preferred_batch_size": [], "max_queue_delay_microseconds": 2000,
+                    "priority_levels": 10, "default_priority_level": 5
                 }
             })
         );

@@ -36,6 +36,7 @@ mod http2_client;
 mod kserve_v1;
 mod kubernetes;
 mod log_readers;
+mod many_rows;
 mod memory_bound;
 mod memory_growth;
 mod metrics;
