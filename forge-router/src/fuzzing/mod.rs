@@ -8,7 +8,7 @@
 //! `scripts/fuzz` looks for bytes that break an assertion, panic, or take more memory than was asked
 //! for; the tests here only replay those that are kept. Not part of a built `forge`.
 
-mod formats;
+mod http;
 mod json;
 mod purse;
 mod v2;
@@ -18,12 +18,11 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target of this crate.
 pub const TARGETS: &[Target] = &[
-    ("image", formats::image),
-    ("npy", formats::npy),
-    ("npz", formats::npz),
     ("predict_json", json::predict),
     ("reload_json", json::reload),
-    ("safetensors", formats::safetensors),
+    ("repository_json", json::repository),
+    ("compressed_body", http::compressed_body),
+    ("v2_request", v2::request),
     ("v2_texts", v2::texts),
 ];
 

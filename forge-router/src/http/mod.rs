@@ -44,4 +44,8 @@ mod wish;
 mod write_timeout;
 
 pub use app::{App, HttpSettings, Phase};
+#[cfg(any(test, feature = "fuzzing"))]
+pub use body::Bounds;
+#[cfg(any(test, feature = "fuzzing"))]
+pub use encoding::{Encoding, expand};
 pub use listener::{BindError, Door, Listener};

@@ -53,9 +53,18 @@ impl Interface {
     /// Joins what the file tells with what the config declares: all tensors that a request must
     /// give, or none.
     pub fn new(signature: &Signature, config: &ModelConfig) -> Result<Self, InterfaceError> {
+        Self::join(signature, &config.inputs, config.batching)
+    }
+
+    /// [`Interface::new`] of the parts of a config that matter.
+    pub fn join(
+        signature: &Signature,
+        declared: &[DeclaredInput],
+        batching: bool,
+    ) -> Result<Self, InterfaceError> {
         let mut inputs = Vec::with_capacity(signature.arguments.len());
         for (place, argument) in signature.arguments.iter().enumerate() {
-            let declared = config.inputs.iter().find(|declared| declared.name == argument.name);
+            let declared = declared.iter().find(|declared| declared.name == argument.name);
             match argument.kind {
                 ArgumentKind::Other(_) if argument.is_required() => {
                     let (name, kind) = (argument.name.clone(), argument.type_name());
@@ -68,9 +77,9 @@ impl Interface {
         let arguments = signature.arguments.len();
         let sole = sole(&inputs);
         let interface = Self { inputs, arguments, sole, likely_row: signature.likely_row };
-        interface.check_declared(signature, config)?;
+        interface.check_declared(signature, declared)?;
         let has_tensor = interface.inputs.iter().any(Input::takes_tensors);
-        match (interface.inputs.is_empty(), config.batching && !has_tensor) {
+        match (interface.inputs.is_empty(), batching && !has_tensor) {
             (true, _) => Err(InterfaceError::NoInput),
             (_, true) => Err(InterfaceError::NoTensor),
             _ => Ok(interface),
@@ -139,11 +148,11 @@ impl Interface {
     fn check_declared(
         &self,
         signature: &Signature,
-        config: &ModelConfig,
+        inputs: &[DeclaredInput],
     ) -> Result<(), InterfaceError> {
         let argument =
             |name: &str| signature.arguments.iter().find(|argument| argument.name == name);
-        for declared in &config.inputs {
+        for declared in inputs {
             let name = declared.name.clone();
             match argument(&name) {
                 None => return Err(InterfaceError::UnknownInput { name, takes: takes(signature) }),
@@ -159,7 +168,7 @@ impl Interface {
                 && input.is_required()
                 && input.declared().is_none()
         };
-        match self.inputs.iter().find(needs).filter(|_| !config.inputs.is_empty()) {
+        match self.inputs.iter().find(needs).filter(|_| !inputs.is_empty()) {
             None => Ok(()),
             Some(input) => {
                 let name = input.name().to_owned();
