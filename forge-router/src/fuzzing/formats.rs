@@ -1,9 +1,13 @@
 //! The formats of bodies beside JSON.
 
+use std::num::NonZeroU64;
+
 use super::purse::reservation;
+use crate::config::{Color, Layout, Preprocess, Resize, Size};
 use crate::flat::{Elements, FlatOutput};
-use crate::formats::{FormatError, GivenTensor, npy, npz, raw, safetensors};
+use crate::formats::{FormatError, GivenTensor, image as images, npy, npz, raw, safetensors};
 use crate::memory_budget::Reservation;
+use crate::tensor::Dtype;
 
 /// The most that an archive may come to, as `max_body_bytes` bounds it.
 const MOST: usize = 4 << 20;
@@ -28,9 +32,11 @@ pub(super) fn npy(file: &[u8]) {
     let mut memory = reservation();
     let Ok(tensor) = npy::decode(file, &mut memory) else { return };
     check(&[tensor.clone()], &memory);
-    reads_back(&[tensor], |outputs, memory| npy::encode(&outputs[0], memory), |file, memory| {
-        Ok(vec![npy::decode(file, memory)?])
-    });
+    reads_back(
+        &[tensor],
+        |outputs, memory| npy::encode(&outputs[0], memory),
+        |file, memory| Ok(vec![npy::decode(file, memory)?]),
+    );
 }
 
 /// What `numpy.savez` writes, compressed or not.
@@ -49,6 +55,38 @@ pub(super) fn safetensors(file: &[u8]) {
     let Ok(tensors) = safetensors::decode(file, &mut memory) else { return };
     check(&tensors, &memory);
     reads_back(&tensors, safetensors::encode, safetensors::decode);
+}
+
+/// A JPEG or a PNG: it becomes a tensor of the size that is asked for, and never has more pixels than it
+/// may.
+pub(super) fn image(file: &[u8]) {
+    let most = NonZeroU64::MIN.saturating_add(1 << 16);
+    let size = Size { height: 3, width: 5 };
+    let preprocess = Preprocess {
+        input: None,
+        resize: Some(Resize::ShorterSide(4)),
+        center_crop: Some(size),
+        scale: 1.0 / 255.0,
+        mean: [0.0; 3],
+        std: [1.0; 3],
+        layout: Layout::Chw,
+        color: Color::Rgb,
+        max_pixels: most,
+    };
+    let mut memory = reservation();
+    if let Ok(tensor) = images::decode(file, &preprocess, Dtype::Float32, &mut memory) {
+        assert_eq!(tensor.shape, [3, 3, 5]);
+        let (values, _) = tensor.data.as_chunks();
+        // A channel is 0 to 255 whatever the image says.
+        assert!(values.iter().all(|value| (0.0..=1.0).contains(&f32::from_le_bytes(*value))));
+        check(&[tensor], &memory);
+    }
+    let whole = Preprocess { resize: None, center_crop: None, ..preprocess };
+    let mut memory = reservation();
+    if let Ok(tensor) = images::decode(file, &whole, Dtype::Uint8, &mut memory) {
+        assert!(tensor.data.len() as u64 <= 3 * most.get());
+        check(&[tensor], &memory);
+    }
 }
 
 /// Each tensor has its shape's bytes, all of them were reserved, and no two have the same name.

@@ -8,6 +8,7 @@
 //! `scripts/fuzz` looks for bytes that break an assertion, panic, or take more memory than was asked
 //! for; the tests here only replay those that are kept. Not part of a built `forge`.
 
+mod formats;
 mod http;
 mod json;
 mod purse;
@@ -22,6 +23,11 @@ pub const TARGETS: &[Target] = &[
     ("reload_json", json::reload),
     ("repository_json", json::repository),
     ("compressed_body", http::compressed_body),
+    ("raw_headers", formats::raw_headers),
+    ("npy", formats::npy),
+    ("npz", formats::npz),
+    ("safetensors", formats::safetensors),
+    ("image", formats::image),
     ("v2_request", v2::request),
     ("v2_texts", v2::texts),
 ];

@@ -53,7 +53,9 @@ impl Interface {
     /// Joins what the file tells with what the config declares: all tensors that a request must
     /// give, or none.
     pub fn new(signature: &Signature, config: &ModelConfig) -> Result<Self, InterfaceError> {
-        Self::join(signature, &config.inputs, config.batching)
+        let interface = Self::join(signature, &config.inputs, config.batching)?;
+        interface.check_preprocess(signature, config)?;
+        Ok(interface)
     }
 
     /// [`Interface::new`] of the parts of a config that matter.
@@ -162,7 +164,6 @@ impl Interface {
                 }
             }
         }
-        self.check_preprocess(signature, config)?;
         let needs = |input: &&Input| {
             *input.kind() == ArgumentKind::Tensor
                 && input.is_required()
