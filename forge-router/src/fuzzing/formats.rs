@@ -89,10 +89,11 @@ pub(super) fn image(file: &[u8]) {
     }
 }
 
-/// Each tensor has its shape's bytes, all of them were reserved, and no two have the same name.
+/// Each tensor has its shape's bytes, what stays reserved is what they hold, and no two have the same
+/// name.
 fn check(tensors: &[GivenTensor], memory: &Reservation) {
     let held: usize = tensors.iter().map(|tensor| tensor.data.capacity()).sum();
-    assert!(held <= memory.bytes(), "{held} bytes are held, {} were reserved", memory.bytes());
+    assert_eq!(held, memory.bytes(), "held, and reserved");
     for (place, tensor) in tensors.iter().enumerate() {
         let elements = tensor.shape.iter().try_fold(1u64, |product, dim| product.checked_mul(*dim));
         let bytes = elements.and_then(|elements| elements.checked_mul(tensor.dtype.size() as u64));
