@@ -41,7 +41,6 @@ async def v2_answers_binary_and_json(url):
         )
         answer = await client.infer(url, request, model_name="triple")
         expect("id", answer.id, "mine")
-        expect("version", answer.model_version, "1")
         expect_array(f"binary {binary}", answer.outputs[0].as_numpy(), rows(2) * 3)
     await client.close()
 

@@ -1,5 +1,6 @@
 """tritonclient.http, NVIDIA's client of Triton over HTTP."""
 
+import ml_dtypes
 import numpy as np
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
@@ -109,8 +110,8 @@ def every_datatype_comes_back(url):
 
 def bfloat16_comes_back(url):
     with client_of(url) as client:
-        exact = np.array([[0.5, -2.0, 3.0]], dtype=np.float32)
-        inputs = [given("a", "BF16", exact), given("b", "FP32", exact)]
+        exact = np.array([[0.5, -2.0, 3.0]], dtype=ml_dtypes.bfloat16)
+        inputs = [given("a", "BF16", exact), given("b", "FP32", rows(1))]
         answer = client.infer("pair", inputs)
         expect_array("BF16", answer.as_numpy("OUTPUT__0"), exact)
 

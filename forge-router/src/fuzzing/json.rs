@@ -3,7 +3,7 @@
 use super::purse::Purse;
 use crate::json::{
     Declared, DecodeOptions, DecodedInput, DecodedTensor, Limits, decode, decode_reload,
-    write_tensor,
+    decode_repository, write_tensor,
 };
 use crate::tensor::{ArgumentKind, Dtype};
 
@@ -32,6 +32,13 @@ pub(super) fn reload(body: &[u8]) {
         assert!(
             reload.model_path.len() + reload.canary.map_or(0, |share| share.len()) <= body.len()
         );
+    }
+}
+
+/// A body of a request to the repository of models.
+pub(super) fn repository(body: &[u8]) {
+    if let Ok(repository) = decode_repository(body) {
+        assert!(repository.parameters.iter().map(String::len).sum::<usize>() <= body.len());
     }
 }
 

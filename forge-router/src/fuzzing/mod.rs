@@ -9,6 +9,7 @@
 //! for; the tests here only replay those that are kept. Not part of a built `forge`.
 
 mod formats;
+mod http;
 mod json;
 mod purse;
 mod v2;
@@ -18,12 +19,16 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target of this crate.
 pub const TARGETS: &[Target] = &[
-    ("image", formats::image),
-    ("npy", formats::npy),
-    ("npz", formats::npz),
     ("predict_json", json::predict),
     ("reload_json", json::reload),
+    ("repository_json", json::repository),
+    ("compressed_body", http::compressed_body),
+    ("raw_headers", formats::raw_headers),
+    ("npy", formats::npy),
+    ("npz", formats::npz),
     ("safetensors", formats::safetensors),
+    ("image", formats::image),
+    ("v2_request", v2::request),
     ("v2_texts", v2::texts),
 ];
 

@@ -1,6 +1,7 @@
 //! The memory that a decoder may have.
 
 use crate::json::Budget;
+use crate::memory_budget::{MemoryBudget, Reservation};
 
 /// As much as a decoder is granted for one request. Far more than the bytes that libFuzzer sends, and
 /// less than the single allocation that `scripts/fuzz` allows.
@@ -18,4 +19,9 @@ impl Budget for Purse {
         self.taken = sum.unwrap_or(self.taken);
         sum.is_some()
     }
+}
+
+/// The same of the decoders that take a reservation.
+pub(super) fn reservation() -> Reservation {
+    MemoryBudget::new(GRANTED).reservation()
 }

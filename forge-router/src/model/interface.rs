@@ -55,8 +55,19 @@ impl Interface {
     /// Joins what the file tells with what the config declares: all tensors that a request must
     /// give, or none.
     pub fn new(signature: &Signature, config: &ModelConfig) -> Result<Self, InterfaceError> {
+        let interface = Self::join(signature, &config.inputs, config.batching)?;
+        interface.check_preprocess(signature, config)?;
+        Ok(interface)
+    }
+
+    /// [`Interface::new`] of the parts of a config that matter.
+    pub fn join(
+        signature: &Signature,
+        declared: &[DeclaredInput],
+        batching: bool,
+    ) -> Result<Self, InterfaceError> {
         let mut inputs = Vec::with_capacity(signature.arguments.len());
-        let mut declarations = declarations(signature, config)?;
+        let mut declarations = declarations(signature, declared)?;
         for (place, argument) in signature.arguments.iter().enumerate() {
             let declared = declarations.get_mut(place).and_then(Option::take);
             match argument.kind {
@@ -71,9 +82,9 @@ impl Interface {
         let arguments = signature.arguments.len();
         let sole = sole(&inputs);
         let interface = Self { inputs, arguments, sole, likely_row: signature.likely_row };
-        interface.check_declared(signature, config)?;
+        interface.check_declared(signature, declared)?;
         let has_tensor = interface.inputs.iter().any(Input::takes_tensors);
-        match (interface.inputs.is_empty(), config.batching && !has_tensor) {
+        match (interface.inputs.is_empty(), batching && !has_tensor) {
             (true, _) => Err(InterfaceError::NoInput),
             (_, true) => Err(InterfaceError::NoTensor),
             _ => Ok(interface),
@@ -144,9 +155,9 @@ impl Interface {
     fn check_declared(
         &self,
         signature: &Signature,
-        config: &ModelConfig,
+        inputs: &[DeclaredInput],
     ) -> Result<(), InterfaceError> {
-        for declared in &config.inputs {
+        for declared in inputs {
             let name = declared.name.clone();
             let place = argument_of(declared, signature);
             match place.and_then(|place| signature.arguments.get(place)) {
@@ -157,13 +168,12 @@ impl Interface {
                 }
             }
         }
-        self.check_preprocess(signature, config)?;
         let needs = |input: &&Input| {
             *input.kind() == ArgumentKind::Tensor
                 && input.is_required()
                 && input.declared().is_none()
         };
-        match self.inputs.iter().find(needs).filter(|_| !config.inputs.is_empty()) {
+        match self.inputs.iter().find(needs).filter(|_| !inputs.is_empty()) {
             None => Ok(()),
             Some(input) => {
                 let name = input.name().to_owned();
@@ -192,10 +202,10 @@ impl Interface {
 /// What is declared of each argument.
 fn declarations(
     signature: &Signature,
-    config: &ModelConfig,
+    inputs: &[DeclaredInput],
 ) -> Result<Vec<Option<DeclaredInput>>, InterfaceError> {
     let mut declarations: Vec<Option<DeclaredInput>> = vec![None; signature.arguments.len()];
-    for declared in &config.inputs {
+    for declared in inputs {
         // One that is for no argument is told later, with what there is.
         let place = argument_of(declared, signature);
         let Some(slot) = place.and_then(|place| declarations.get_mut(place)) else { continue };
