@@ -47,6 +47,7 @@ mod write_timeout;
 pub use app::{App, HttpSettings, Phase};
 pub use body::{Bounds, SLOWEST_BYTES_PER_SECOND};
 pub use codec::{LARGE, aside};
+pub use encoding::{Encoding, expand_aside};
 pub use error::HttpError;
 pub use listener::{BindError, Door, Listener};
 pub use prediction::{Asked, Decoded, Encoded, Prediction, Protocol, Served};
