@@ -10,11 +10,10 @@ use hyper::http::uri::Uri;
 use tokio::sync::watch;
 use tonic::Status;
 
-use super::meter::Inbox;
+use super::meter::{Arrived, Inbox};
 use super::outbox::Outbox;
 use super::timeout;
-use crate::http::App;
-use crate::memory_budget::Reservation;
+use crate::http::{App, Encoding};
 
 /// One call, from the bytes of its head to the last of its answer; it travels in the extensions of
 /// tonic's request.
@@ -25,6 +24,8 @@ pub struct Call {
     /// With the host that the client calls this server by.
     pub uri: Uri,
     pub began: Instant,
+    /// How those of its messages are compressed that are.
+    pub encoding: Option<Encoding>,
     pub inbox: Inbox,
     pub outbox: Outbox,
     /// True once the connection takes no more requests.
@@ -32,9 +33,10 @@ pub struct Call {
 }
 
 impl Call {
-    /// What is reserved for the message that came.
-    pub fn memory(&self, app: &App) -> Reservation {
-        self.inbox.take().unwrap_or_else(|| app.budget().reservation())
+    /// The message that came next.
+    pub fn arrived(&self, app: &App) -> Arrived {
+        let none = || Arrived { memory: app.budget().reservation(), is_compressed: false };
+        self.inbox.take().unwrap_or_else(none)
     }
 }
 

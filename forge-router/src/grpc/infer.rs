@@ -18,8 +18,10 @@ use self::decode::Head;
 pub use self::encode::Answered;
 use super::call::Asked;
 use super::message::Message;
+use super::meter::Arrived;
 use crate::http::{
-    self, App, Decoded, Encoded, HttpError, LARGE, Prediction, Protocol, Served, aside, wish,
+    self, App, Decoded, Encoded, HttpError, LARGE, Prediction, Protocol, Served, aside,
+    expand_aside, wish,
 };
 use crate::memory_budget::Reservation;
 use crate::model::{Named, Version, VersionId};
@@ -33,7 +35,7 @@ pub struct Refused {
     pub error: HttpError,
 }
 
-/// Answers one message of a call, which `memory` is reserved for.
+/// Answers one message of a call.
 ///
 /// # Errors
 /// Whatever HTTP refuses too; it has been logged.
@@ -41,39 +43,46 @@ pub async fn infer(
     app: &Arc<App>,
     asked: &Asked,
     message: Message,
-    memory: Reservation,
+    arrived: Arrived,
 ) -> Result<Answered, Refused> {
-    let head = match decode::head(&message.0) {
-        Ok(head) => head,
-        Err(error) => {
-            let error = HttpError::from(error);
-            app.record_failure(&asked.call.id, "", &error);
-            return Err(Refused { id: String::new(), error });
-        }
-    };
-    let Head { model, id, .. } = head.clone();
-    let length = message.0.len();
-    let timeout = asked.timeout();
-    let message = Infer { message: message.0, memory, timeout, request: InferRequest::default() };
-    let outcome = match Prediction::begin(app, &model, &asked.call.id) {
+    let read = read(app, asked, message, arrived).await;
+    let (head, message) = read.map_err(|error| {
+        app.record_failure(&asked.call.id, "", &error);
+        Refused { id: String::new(), error }
+    })?;
+    let outcome = match Prediction::begin(app, &head.model, &asked.call.id) {
         Ok(mut prediction) => {
-            let outcome = predict(&mut prediction, asked, &head, length, message).await;
+            let outcome = predict(&mut prediction, asked, &head, message).await;
             prediction.finish(&outcome);
             outcome
         }
         Err(error) => Err(error),
     };
     outcome.map_err(|error| {
-        app.record_failure(&asked.call.id, &model, &error);
-        Refused { id, error }
+        app.record_failure(&asked.call.id, &head.model, &error);
+        Refused { id: head.id, error }
     })
+}
+
+/// The message, expanded where it was compressed, and whom it is for.
+async fn read(
+    app: &App,
+    asked: &Asked,
+    Message(mut message): Message,
+    Arrived { mut memory, is_compressed }: Arrived,
+) -> Result<(Head, Infer), HttpError> {
+    if let Some(encoding) = asked.call.encoding.filter(|_| is_compressed) {
+        (message, memory) = expand_aside(encoding, message, memory, app.body_bounds()).await?;
+    }
+    let head = decode::head(&message)?;
+    let (timeout, request) = (asked.timeout(), InferRequest::default());
+    Ok((head, Infer { message, memory, timeout, request }))
 }
 
 async fn predict(
     prediction: &mut Prediction<'_>,
     asked: &Asked,
     head: &Head,
-    length: usize,
     message: Infer,
 ) -> Result<Answered, HttpError> {
     let config = prediction.model().config();
@@ -82,7 +91,7 @@ async fn predict(
         wish.named = Some(Named::Version(version));
     }
     prediction.check_door()?;
-    let (answered, _) = prediction.run(wish, length, message).await?;
+    let (answered, _) = prediction.run(wish, message.message.len(), message).await?;
     Ok(answered)
 }
 

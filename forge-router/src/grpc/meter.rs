@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::sync::watch;
@@ -26,12 +26,30 @@ use crate::request::RequestError;
 /// Whether it is compressed, and a length of four bytes (gRPC's `PROTOCOL-HTTP2.md`).
 const PREFIX: usize = 5;
 
-/// What is reserved for the messages that came and that nobody has taken yet, in their order.
+/// The messages that came and that nobody has taken yet, in their order.
 #[derive(Clone, Debug, Default)]
-pub struct Inbox(Arc<Mutex<VecDeque<Reservation>>>);
+pub struct Inbox(Arc<Mutex<VecDeque<Arrived>>>);
+
+/// What is known of a message beside its bytes.
+#[derive(Debug)]
+pub struct Arrived {
+    /// What is reserved for it.
+    pub memory: Reservation,
+    pub is_compressed: bool,
+}
+
+/// How the messages of a call come.
+pub struct Manner {
+    /// What ends a stream of messages between two of them; `None` for a call of a single message.
+    pub draining: Option<watch::Receiver<bool>>,
+    /// Whether compressed messages are handed on as if they were not: tonic would expand them at once,
+    /// without a reservation.
+    pub hides_compression: bool,
+    /// Is told of what is refused: tonic answers it.
+    pub refused: Box<dyn Fn(&HttpError) + Send + Sync>,
+}
 
 /// See the module's documentation.
-#[derive(Debug)]
 pub struct Metered<B = Incoming> {
     body: B,
     inbox: Inbox,
@@ -42,8 +60,9 @@ pub struct Metered<B = Incoming> {
     pace: Pace,
     /// Resolves when nothing came for too long.
     too_long: Pin<Box<Sleep>>,
-    /// Ends a stream of messages between two of them; `None` for a single message.
     draining: Option<WatchStream<bool>>,
+    hides_compression: bool,
+    refused: Box<dyn Fn(&HttpError) + Send + Sync>,
 }
 
 /// Where in a message the body is.
@@ -64,24 +83,19 @@ struct Pace {
 }
 
 impl Inbox {
-    /// What is reserved for the next message.
-    pub fn take(&self) -> Option<Reservation> {
+    /// The next message.
+    pub fn take(&self) -> Option<Arrived> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
-    fn put(&self, memory: Reservation) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(memory);
+    fn put(&self, arrived: Arrived) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(arrived);
     }
 }
 
 impl<B> Metered<B> {
-    /// `draining`: what ends the body, where it is a stream of messages.
-    pub fn new(
-        body: B,
-        bounds: Bounds,
-        budget: &Arc<MemoryBudget>,
-        draining: Option<watch::Receiver<bool>>,
-    ) -> Self {
+    pub fn new(body: B, bounds: Bounds, budget: &Arc<MemoryBudget>, manner: Manner) -> Self {
+        let Manner { draining, hides_compression, refused } = manner;
         Self {
             body,
             inbox: Inbox::default(),
@@ -91,6 +105,8 @@ impl<B> Metered<B> {
             pace: Pace { began: Instant::now(), received: 0 },
             too_long: Box::pin(tokio::time::sleep(bounds.timeout)),
             draining: draining.map(WatchStream::new),
+            hides_compression,
+            refused,
         }
     }
 
@@ -98,18 +114,22 @@ impl<B> Metered<B> {
         self.inbox.clone()
     }
 
-    /// Follows the messages through a piece.
-    fn came(&mut self, mut piece: &[u8]) -> Result<(), HttpError> {
-        self.pace.received += piece.len() as u64;
+    /// Follows the messages through a piece, and gives it back as it is handed on.
+    fn came(&mut self, whole: Bytes) -> Result<Bytes, HttpError> {
+        self.pace.received += whole.len() as u64;
         let allowed = Duration::from_secs(self.pace.received / SLOWEST_BYTES_PER_SECOND);
         if self.pace.began.elapsed() > self.bounds.timeout + allowed {
             return Err(HttpError::BodyTooSlow(self.bounds.timeout));
         }
+        let (mut piece, mut hidden) = (&whole[..], Vec::new());
         while let Some(first) = piece.first().copied() {
             match self.place {
                 Place::Prefix(mut prefix, count) => {
                     if let Some(byte) = prefix.get_mut(count) {
                         *byte = first;
+                    }
+                    if count == 0 && first == 1 && self.hides_compression {
+                        hidden.push(whole.len() - piece.len());
                     }
                     piece = &piece[1..];
                     self.place = Place::Prefix(prefix, count + 1);
@@ -124,11 +144,16 @@ impl<B> Metered<B> {
                 }
             }
         }
-        Ok(())
+        if hidden.is_empty() {
+            return Ok(whole);
+        }
+        let mut changed = BytesMut::from(whole);
+        hidden.into_iter().for_each(|place| changed[place] = 0);
+        Ok(changed.freeze())
     }
 
     fn announced(&mut self, prefix: [u8; PREFIX]) -> Result<Place, HttpError> {
-        let [_, length @ ..] = prefix;
+        let [compressed, length @ ..] = prefix;
         let length = u32::from_be_bytes(length) as usize;
         if length > self.bounds.max_bytes {
             let Bounds { max_bytes, says_so, .. } = self.bounds;
@@ -138,8 +163,13 @@ impl<B> Metered<B> {
         if !memory.grow(length) {
             return Err(RequestError::MemoryFull { limit: self.bounds.budget }.into());
         }
-        self.inbox.put(memory);
+        self.inbox.put(Arrived { memory, is_compressed: compressed == 1 });
         Ok(message(length))
+    }
+
+    fn refuse(&self, error: &HttpError) -> Status {
+        (self.refused)(error);
+        to_status(error)
     }
 
     fn is_between(&self) -> bool {
@@ -186,7 +216,7 @@ where
             if !self.may_pause() {
                 ready!(self.too_long.as_mut().poll(context));
                 let error = HttpError::BodyTooSlow(self.bounds.timeout);
-                return Poll::Ready(Some(Err(to_status(&error))));
+                return Poll::Ready(Some(Err(self.refuse(&error))));
             }
             return Poll::Pending;
         };
@@ -197,11 +227,12 @@ where
         if self.may_pause() {
             self.pace = Pace { began: now, received: 0 };
         }
-        let counted = frame.map_err(HttpError::BodyBroken).and_then(|frame| {
-            frame.data_ref().map_or(Ok(()), |piece| self.came(piece))?;
-            Ok(frame)
-        });
-        Poll::Ready(Some(counted.map_err(|error| to_status(&error))))
+        let counted = match frame.map(Frame::into_data) {
+            Ok(Ok(piece)) => self.came(piece).map(Frame::data),
+            Ok(Err(other)) => Ok(other),
+            Err(error) => Err(HttpError::BodyBroken(error)),
+        };
+        Poll::Ready(Some(counted.map_err(|error| self.refuse(&error))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -226,35 +257,51 @@ mod tests {
     fn metered(max_bytes: usize, budget: usize) -> Metered<Empty<Bytes>> {
         let timeout = Duration::from_secs(9);
         let bounds = Bounds { max_bytes, says_so: "the test", timeout, budget };
-        Metered::new(Empty::new(), bounds, &MemoryBudget::new(budget), None)
+        let manner = Manner { draining: None, hides_compression: true, refused: Box::new(|_| {}) };
+        Metered::new(Empty::new(), bounds, &MemoryBudget::new(budget), manner)
+    }
+
+    fn came(body: &mut Metered<Empty<Bytes>>, piece: &[u8]) -> Result<Bytes, HttpError> {
+        body.came(Bytes::copy_from_slice(piece))
     }
 
     #[tokio::test]
     async fn each_message_is_reserved_when_it_is_announced() {
         let mut body = metered(100, 100);
         let inbox = body.inbox();
-        body.came(&[0, 0, 0]).unwrap();
+        came(&mut body, &[0, 0, 0]).unwrap();
         assert_eq!(body.budget.used(), 0);
-        body.came(&[0, 7, 1, 2]).unwrap();
+        came(&mut body, &[0, 7, 1, 2]).unwrap();
         assert_eq!(body.budget.used(), 7);
-        body.came(&[3, 4, 5, 6, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 1]).unwrap();
+        came(&mut body, &[3, 4, 5, 6, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 1]).unwrap();
         assert!(!body.is_between());
-        body.came(&[2]).unwrap();
+        came(&mut body, &[2]).unwrap();
         assert!(body.is_between());
         let taken: Vec<usize> =
-            std::iter::from_fn(|| inbox.take()).map(|memory| memory.bytes()).collect();
+            std::iter::from_fn(|| inbox.take()).map(|arrived| arrived.memory.bytes()).collect();
         assert_eq!(taken, [7, 0, 2]);
         assert_eq!(body.budget.used(), 0);
     }
 
     #[tokio::test]
     async fn a_message_beyond_the_bounds_is_refused_when_it_is_announced() {
-        let too_large = metered(100, 100).came(&[0, 0, 0, 0, 101]);
+        let too_large = came(&mut metered(100, 100), &[0, 0, 0, 0, 101]);
         assert!(matches!(too_large, Err(HttpError::BodyTooLarge { limit: 100, .. })));
         let mut body = metered(100, 100);
-        body.came(&[0, 0, 0, 0, 60]).unwrap();
-        body.came(&[0; 60]).unwrap();
-        let full = body.came(&[0, 0, 0, 0, 60]);
+        came(&mut body, &[0, 0, 0, 0, 60]).unwrap();
+        came(&mut body, &[0; 60]).unwrap();
+        let full = came(&mut body, &[0, 0, 0, 0, 60]);
         assert!(matches!(full, Err(HttpError::Request(RequestError::MemoryFull { .. }))));
+    }
+
+    #[tokio::test]
+    async fn a_compressed_message_is_handed_on_as_if_it_were_not() {
+        let mut body = metered(100, 100);
+        let piece = came(&mut body, &[0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 1, 1, 1]).unwrap();
+        assert_eq!(piece[..], [0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1, 1, 0]);
+        let inbox = body.inbox();
+        let taken: Vec<bool> =
+            std::iter::from_fn(|| inbox.take()).map(|arrived| arrived.is_compressed).collect();
+        assert_eq!(taken, [false, true]);
     }
 }

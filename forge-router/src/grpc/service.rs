@@ -65,8 +65,8 @@ impl GrpcInferenceService for Inference {
 
     async fn model_infer(&self, request: Request<Message>) -> Answer<ModelInferResponse> {
         let (asked, message) = Asked::of(request)?;
-        let memory = asked.call.memory(&self.app);
-        match infer(&self.app, &asked, message, memory).await {
+        let arrived = asked.call.arrived(&self.app);
+        match infer(&self.app, &asked, message, arrived).await {
             Ok(Answered { response, memory }) => {
                 asked.call.outbox.put(memory);
                 Ok(Response::new(response))

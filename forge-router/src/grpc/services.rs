@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, Version};
 use tonic::body::Body;
 use tonic::server::NamedService;
@@ -21,16 +21,22 @@ use super::call::Call;
 use super::generated::DESCRIPTORS;
 use super::generated::grpc_inference_service_server::GrpcInferenceServiceServer;
 use super::health::Health;
-use super::meter::Metered;
+use super::meter::{Manner, Metered};
 use super::outbox::{Counted, Outbox};
 use super::service::Inference;
-use crate::http::{App, Caller};
+use crate::http::{App, Caller, Encoding};
 
 /// What begins the content type of every call: `application/grpc`, `application/grpc+proto`.
 const CONTENT: &[u8] = b"application/grpc";
 
 /// The methods whose clients send more than one message, by their last segment.
 const STREAMS: [&str; 2] = ["ModelStreamInfer", "ServerReflectionInfo"];
+
+/// Those whose messages may be compressed.
+const INFERENCE: [&str; 2] = ["ModelInfer", "ModelStreamInfer"];
+
+/// How the messages are compressed that say that they are.
+const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
 /// The services of a server.
 pub struct Services {
@@ -82,23 +88,38 @@ impl Services {
             return status.into_http::<Body>().map(|body| Counted::new(body, Outbox::default()));
         };
         let is_stream = method.is_some_and(|method| STREAMS.contains(&method));
-        let draining = is_stream.then(|| caller.draining.clone());
+        let is_infer = method.is_some_and(|method| INFERENCE.contains(&method));
+        let encoding = encoding_of(request.headers()).filter(|_| is_infer);
+        let (told, told_id) = (Arc::clone(app), id.clone());
+        let manner = Manner {
+            draining: is_stream.then(|| caller.draining.clone()),
+            hides_compression: encoding.is_some(),
+            refused: Box::new(move |error| told.record_failure(&told_id, "", error)),
+        };
         let mut call = Call {
             id: id.clone(),
             peer: caller.peer,
             uri: request.uri().clone(),
             began: Instant::now(),
+            encoding,
             inbox: Default::default(),
             outbox: Default::default(),
             draining: caller.draining,
         };
         let mut request =
-            request.map(|body| Metered::new(body, app.body_bounds(), app.budget(), draining));
+            request.map(|body| Metered::new(body, app.body_bounds(), app.budget(), manner));
+        if encoding.is_some() {
+            request.headers_mut().remove(ENCODING);
+        }
         call.inbox = request.body().inbox();
         let outbox = call.outbox.clone();
         request.extensions_mut().insert(call);
         handler(request).await.map(|body| Counted::new(body, outbox))
     }
+}
+
+fn encoding_of(headers: &HeaderMap) -> Option<Encoding> {
+    Encoding::named(headers.get(ENCODING)?.to_str().ok()?)
 }
 
 impl std::fmt::Debug for Services {

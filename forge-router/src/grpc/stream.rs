@@ -29,8 +29,8 @@ pub fn infer_all(app: Arc<App>, asked: Asked, requests: Streaming<Message>) -> A
     let answers = requests.map(move |message| {
         let (app, asked) = (Arc::clone(&app), Arc::clone(&asked));
         // Taken while messages are in the order in which they came.
-        let memory = asked.call.memory(&app);
-        async move { Ok(infer(&app, &asked, message?, memory).await) }
+        let arrived = asked.call.arrived(&app);
+        async move { Ok(infer(&app, &asked, message?, arrived).await) }
     });
     let answers = answers.buffered(AT_ONCE).map(move |answer: Result<_, Status>| {
         Ok(match answer? {

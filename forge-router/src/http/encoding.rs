@@ -6,6 +6,7 @@
 
 use std::io::{Read, Write};
 
+use bytes::Bytes;
 use flate2::Compression;
 use flate2::bufread::{GzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
@@ -13,6 +14,7 @@ use hyper::HeaderMap;
 use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
 
 use super::body::Bounds;
+use super::codec::aside;
 use super::error::HttpError;
 use crate::memory_budget::Reservation;
 use crate::request::RequestError;
@@ -37,7 +39,8 @@ impl Encoding {
         }
     }
 
-    fn named(name: &str) -> Option<Self> {
+    /// The encoding of that name in a header.
+    pub fn named(name: &str) -> Option<Self> {
         let is = |other: &str| name.eq_ignore_ascii_case(other);
         match () {
             () if is("gzip") || is("x-gzip") => Some(Self::Gzip),
@@ -104,6 +107,24 @@ pub fn expand(
         (expanded, 0) => Ok(expanded),
         (_, left) => Err(broken(encoding, &format!("{left} bytes follow its end"))),
     }
+}
+
+/// [`expand`], beside the event loop: a few bytes may stand for many. `memory` holds the body's bytes and
+/// comes to hold those.
+pub async fn expand_aside(
+    encoding: Encoding,
+    body: Bytes,
+    mut memory: Reservation,
+    bounds: Bounds,
+) -> Result<(Bytes, Reservation), HttpError> {
+    aside(move || {
+        let held = memory.bytes();
+        let expanded = expand(encoding, &body, bounds, &mut memory)?;
+        drop(body);
+        memory.shrink(held);
+        Ok((expanded.into(), memory))
+    })
+    .await?
 }
 
 /// The answer compressed, fast rather than small; what that takes is reserved before.

@@ -52,7 +52,8 @@ pub use app::{App, HttpSettings, Phase};
 pub use body::{Bounds, SLOWEST_BYTES_PER_SECOND};
 pub use codec::{LARGE, aside};
 #[cfg(any(test, feature = "fuzzing"))]
-pub use encoding::{Encoding, expand};
+pub use encoding::expand;
+pub use encoding::{Encoding, expand_aside};
 pub use error::HttpError;
 pub use listener::{BindError, Door, Listener};
 pub use prediction::{Asked, Decoded, Encoded, Prediction, Protocol, Served};

@@ -21,6 +21,10 @@ pub(crate) const UNSAFE_FILES: &[&str] = &[
 /// Files of `tests/` that may sleep: the engine that plays a slow model.
 pub(crate) const SLEEPING_FILES: &[&str] = &["tests/src/engines/"];
 
+/// Code that a compiler wrote: nobody reads it.
+pub(crate) const GENERATED_FILES: &[&str] =
+    &["forge-router/src/grpc/generated/", "tests/tests/end_to_end/generated/"];
+
 /// A folder or file of the project and what it must never name.
 pub(crate) struct Ban {
     /// Prefixes of paths.
@@ -81,7 +85,8 @@ pub(crate) fn metric_names_have_one_home(source: &Source) -> Vec<String> {
 
 pub(crate) fn files_are_short(source: &Source) -> Vec<String> {
     let lines = source.text.lines().count();
-    let is_long = lines > LONGEST_FILE;
+    let is_generated = GENERATED_FILES.iter().any(|prefix| source.path.starts_with(prefix));
+    let is_long = lines > LONGEST_FILE && !is_generated;
     is_long.then(|| format!("{} has {lines} lines", source.path)).into_iter().collect()
 }
 

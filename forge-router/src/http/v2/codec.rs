@@ -7,7 +7,6 @@ use hyper::StatusCode;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY};
 
 use super::framing::{Framing, HEADER_LENGTH, header_value};
-use crate::http::body::Bounds;
 use crate::http::codec::{Budget, Counted, LARGE, aside};
 use crate::http::encoding::{self, Encoding};
 use crate::http::error::HttpError;
@@ -23,24 +22,6 @@ use crate::v2::{self, InferHead, InferRequest};
 const SHORT: usize = 1024;
 
 type Understood = (InferRequest, Inputs, Reservation);
-
-/// The body without its encoding. `memory` holds the body's bytes and comes to hold those.
-pub async fn expand(
-    encoding: Encoding,
-    body: Bytes,
-    mut memory: Reservation,
-    bounds: Bounds,
-) -> Result<(Bytes, Reservation), HttpError> {
-    // A few bytes may stand for many.
-    aside(move || {
-        let held = memory.bytes();
-        let expanded = encoding::expand(encoding, &body, bounds, &mut memory)?;
-        drop(body);
-        memory.shrink(held);
-        Ok((expanded.into(), memory))
-    })
-    .await?
-}
 
 /// The request, its inputs as the version takes them, and what they hold of the memory.
 pub async fn decode(

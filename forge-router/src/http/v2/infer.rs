@@ -62,7 +62,9 @@ async fn infer(
     let length = bytes.len();
     let (body, memory) = match encoding {
         None => (bytes, memory),
-        Some(encoding) => codec::expand(encoding, bytes, memory, app.body_bounds()).await?,
+        Some(encoding) => {
+            encoding::expand_aside(encoding, bytes, memory, app.body_bounds()).await?
+        }
     };
     let accepted = encoding::accepted(&parts.headers);
     let inference = Inference { body, memory, framing, accepted, request: InferRequest::default() };
