@@ -34,7 +34,8 @@ pub fn encode(
         id: request.id.clone(),
         ..Default::default()
     };
-    for Selected { output, .. } in request.select(answer)? {
+    let labels = served.version.config().labels.as_ref();
+    for Selected { output, .. } in request.select(answer, labels)? {
         let (datatype, raw) = match output.elements {
             Elements::Numbers(dtype, data) => (Datatype::Numbers(dtype), data),
             Elements::Texts(texts) => {
