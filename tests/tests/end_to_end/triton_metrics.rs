@@ -87,6 +87,20 @@ fn requests_that_share_a_batch_count_each_and_the_batch_once() {
 }
 
 #[test]
+fn a_request_of_more_rows_than_a_batch_counts_once_and_each_of_its_rows_and_batches() {
+    let setup = Setup::new().test_model("m", "phases 2 4 6").with("max_batch_size = 2");
+    let forge = counting(setup.with_inputs(&[("x", "float32", "[1]")])).start();
+    let input =
+        json!({"name": "x", "datatype": "FP32", "shape": [7, 1], "data": [1, 2, 3, 4, 5, 6, 7]});
+    let body = json!({"inputs": [input]}).to_string();
+    assert_eq!(forge.ask("POST", "/v2/models/m/infer", &[], body.as_bytes()).status, 200);
+    for (name, expected) in [("request_success", 1.0), ("count", 7.0), ("exec_count", 4.0)] {
+        assert_eq!(count(&forge, name), expected, "{name}");
+    }
+    assert!(phase(&forge, "infer") >= 4.0 * 4.0, "{}", phase(&forge, "infer"));
+}
+
+#[test]
 fn libtorch_takes_its_time_for_inputs_model_and_outputs() {
     let forge = counting(Setup::new().real_model("m", "double.pt")).start();
     let input: Vec<u32> = (0..10_000).collect();

@@ -15,7 +15,7 @@ impl Version {
     }
 
     /// How many of its requests no worker runs yet: those that wait for a batch, and those whose batch
-    /// waits behind another.
+    /// waits behind another, once for each such batch.
     pub fn pending(&self) -> u64 {
         let state = self.state();
         let again: usize = state.again.iter().map(|batch| batch.entries.len()).sum();
