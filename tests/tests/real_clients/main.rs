@@ -95,3 +95,22 @@ client! {
     ],
     measuring: [outputs_of_a_structure_have_names],
 }
+
+client! {
+    formats, "formats.py",
+    multiplying: [
+        an_npy_is_answered_with_an_npy,
+        an_npz_holds_several_inputs_and_outputs,
+        safetensors_hold_several_inputs_and_outputs,
+        bare_bytes_are_described_by_headers,
+        the_answer_comes_as_it_is_accepted,
+        a_batch_is_answered_whole,
+        urllib_needs_no_headers_of_its_own,
+    ],
+    measuring: [outputs_of_a_structure_have_names, strings_keep_an_answer_from_safetensors],
+    seeing: [
+        images_of_pillow_are_classified,
+        an_image_becomes_the_tensor_that_pillow_makes_of_it,
+        what_is_no_image_or_too_large_a_one_is_refused,
+    ],
+}

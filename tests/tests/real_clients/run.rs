@@ -39,6 +39,11 @@ pub(crate) fn measuring() -> Forge {
     Setup::new().real_model("measures", "measures.pt").start()
 }
 
+/// A model that tells how red, green and blue an image is.
+pub(crate) fn seeing() -> Forge {
+    Setup::of_config("configs/images.toml").start()
+}
+
 pub(crate) fn function(program: &str, function: &str, forge: Forge) {
     let url = format!("http://{}", forge.address());
     let finished = run_python(program, &[function, &url]);
