@@ -4,7 +4,7 @@ use forge_tests::{Setup, json};
 use tonic::{Code, Response};
 
 use super::grpc_client::inference::*;
-use super::grpc_client::{Grpc, floats, serving};
+use super::grpc_client::{Grpc, answered, floats, serving};
 
 #[test]
 fn the_server_tells_what_it_is_and_that_it_is_ready() {
@@ -100,14 +100,22 @@ fn a_model_is_loaded_again_and_unloaded_by_those_who_may() {
     let (forge, grpc) = serving("double");
     let mut client = grpc.client.clone();
     let load = RepositoryModelLoadRequest { model_name: "m".to_owned(), ..Default::default() };
+    forge.write("m.model", "multiply 3");
     grpc.wait(client.repository_model_load(load.clone())).unwrap();
-    assert_eq!(grpc.infer(floats("m", &[1.0])).unwrap().model_version, "2");
+    let response = grpc.infer(floats("m", &[1.0])).unwrap();
+    assert_eq!((&*response.model_version, answered(&response)), ("2", vec![3.0]));
     let other = RepositoryModelLoadRequest { model_name: "other".to_owned(), ..Default::default() };
     let status = grpc.wait(client.repository_model_load(other)).unwrap_err();
     assert_eq!(status.code(), Code::NotFound);
     let unload = RepositoryModelUnloadRequest { model_name: "m".to_owned(), ..Default::default() };
     grpc.wait(client.repository_model_unload(unload)).unwrap();
     assert_eq!(forge.predict("m", &json!({"input": [1]})).status, 404);
+    let index = grpc.wait(client.repository_index(RepositoryIndexRequest::default())).unwrap();
+    let entry = &index.get_ref().models[0];
+    assert_eq!((&*entry.name, &*entry.state), ("m", "UNAVAILABLE"));
+    // It is still in the config.
+    grpc.wait(client.repository_model_load(load)).unwrap();
+    assert_eq!(answered(&grpc.infer(floats("m", &[1.0])).unwrap()), [3.0]);
     forge.stop();
 }
 
