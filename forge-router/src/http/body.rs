@@ -18,10 +18,6 @@ pub const SLOWEST_BYTES_PER_SECOND: u64 = 16 * 1024;
 /// come: a client that announces much and sends little keeps nobody else out.
 const FIRST_RESERVED: usize = 64 * 1024;
 
-/// What is reserved for a body before its first byte has come. From then on it is at most twice what has
-/// come: a client that announces much and sends little keeps nobody else out.
-const FIRST_RESERVED: usize = 64 * 1024;
-
 /// How much of a refused body is still read, so that its sender comes to read the refusal.
 const DRAINED_BYTES: usize = 1024 * 1024;
 const DRAINED_TIME: Duration = Duration::from_millis(100);

@@ -48,11 +48,6 @@ pub fn health(app: &App) -> Reply {
     told(status::readiness(is_ready), body)
 }
 
-/// Whether it may be sent traffic.
-pub fn is_ready(app: &App) -> bool {
-    verdict(app).0 == StatusCode::OK
-}
-
 fn told(status: StatusCode, body: Vec<u8>) -> Reply {
     reply::with_retry(reply::fresh(reply::json(status, body)))
 }
