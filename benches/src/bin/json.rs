@@ -5,7 +5,9 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use forge_router::json::{Budget, Declared, DecodeOptions, Limits, decode, write_tensor};
+use forge_router::json::{
+    Budget, Declared, DecodeOptions, Limits, decode, decode_infer, write_tensor,
+};
 use forge_router::tensor::{Dtype, Shape};
 
 fn main() {
@@ -15,6 +17,7 @@ fn main() {
         decode_row("17 digits", elements, Dtype::Float32, double_list);
         decode_row("17 digits", elements, Dtype::Float64, double_list);
         decode_row("token ids", elements, Dtype::Int64, token_list);
+        infer_row(elements);
         write_row(elements);
     }
 }
@@ -49,6 +52,22 @@ fn decode_row(label: &str, elements: usize, dtype: Dtype, list: impl Fn(&[f64]) 
         _ => black_box(serde_json::from_str::<Vec<f32>>(list)).is_ok(),
     });
     print(&format!("decode {elements} {dtype}, {label}"), ours, theirs);
+}
+
+/// The same numbers as `data` of the Open Inference Protocol.
+fn infer_row(elements: usize) {
+    let lists = samples(elements).map(|values| float_list(&values)).collect::<Vec<_>>();
+    let body = |list: &String| {
+        format!(
+            "{{\"inputs\": [{{\"name\": \"x\", \"shape\": [1, {elements}], \
+             \"datatype\": \"FP32\", \"data\": {list}}}]}}"
+        )
+    };
+    let bodies: Vec<String> = lists.iter().map(body).collect();
+    let ours =
+        nanos(&bodies, |body| black_box(decode_infer(body.as_bytes(), &mut Unbounded)).is_ok());
+    let theirs = nanos(&lists, |list| black_box(serde_json::from_str::<Vec<f32>>(list)).is_ok());
+    print(&format!("decode {elements} FP32 of V2, 9 digits"), ours, theirs);
 }
 
 fn write_row(elements: usize) {

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use half::{bf16, f16};
 
+use crate::config::Labels;
 use crate::flat::{Elements, FlatOutput};
 use crate::request::RequestError;
 use crate::tensor::Dtype;
@@ -13,7 +14,8 @@ use crate::tensor::Dtype;
 const MOST_ELEMENTS: usize = 1 << 20;
 const MOST_CLASSES: usize = 1 << 16;
 
-/// The `classes` largest elements of each row as texts, `score:index`, the largest first; all of a
+/// The `classes` largest elements of each row as texts, `score:index` or
+/// `score:index:label`, the largest first; all of a
 /// row that has fewer. `rows` is how many there are; without rows the tensor is one.
 ///
 /// # Errors
@@ -22,6 +24,7 @@ pub fn classify(
     output: FlatOutput,
     classes: u64,
     rows: Option<u32>,
+    labels: Option<&Labels>,
 ) -> Result<FlatOutput, RequestError> {
     let FlatOutput { name, elements, .. } = output;
     let invalid = |cause: String| RequestError::Invalid(format!("output '{name}' {cause}"));
@@ -38,21 +41,28 @@ pub fn classify(
         )));
     }
     let rows_of_bytes = bytes.chunks(length.max(1) * dtype.size());
-    let texts = rows_of_bytes.flat_map(|row| largest(dtype, row, kept)).collect();
+    let texts = rows_of_bytes.flat_map(|row| largest(dtype, row, kept, labels)).collect();
     let shape = rows.map(u64::from).into_iter().chain([kept as u64]).collect();
     Ok(FlatOutput { name, shape, elements: Elements::Texts(texts) })
 }
 
-fn largest(dtype: Dtype, row: &[u8], kept: usize) -> Vec<String> {
+fn largest(dtype: Dtype, row: &[u8], kept: usize, labels: Option<&Labels>) -> Vec<String> {
     let scores: Vec<f64> = row.chunks_exact(dtype.size()).map(|it| score(dtype, it)).collect();
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by(|one, other| largest_first(scores[*one], scores[*other]));
     let is_float =
         matches!(dtype, Dtype::Float16 | Dtype::Bfloat16 | Dtype::Float32 | Dtype::Float64);
     // As Triton writes them.
-    let text = |place: &usize| match (scores[*place], is_float) {
-        (score, true) => format!("{score:.6}:{place}"),
-        (score, false) => format!("{score}:{place}"),
+    let text = |place: &usize| {
+        let mut text = match (scores[*place], is_float) {
+            (score, true) => format!("{score:.6}:{place}"),
+            (score, false) => format!("{score}:{place}"),
+        };
+        if let Some(label) = labels.and_then(|labels| labels.name(*place)) {
+            text.push(':');
+            text.push_str(label);
+        }
+        text
     };
     order.iter().take(kept).map(text).collect()
 }
@@ -103,7 +113,7 @@ mod tests {
     fn the_largest_of_each_row_come_first_and_equal_ones_in_their_order() {
         let floats = [0.5f32, f32::NAN, 2.0, 0.5, -1.0, 7.0, 8.0, 9.0];
         let bytes = floats.iter().flat_map(|float| float.to_le_bytes()).collect();
-        let classified = classify(output(Dtype::Float32, bytes), 3, Some(2)).unwrap();
+        let classified = classify(output(Dtype::Float32, bytes), 3, Some(2), None).unwrap();
         assert_eq!(classified.shape, [2, 3]);
         assert_eq!(
             texts(&classified),
@@ -113,9 +123,9 @@ mod tests {
 
     #[test]
     fn a_row_has_no_more_classes_than_elements() {
-        let classified = classify(output(Dtype::Int8, vec![255, 1]), u64::MAX, None).unwrap();
+        let classified = classify(output(Dtype::Int8, vec![255, 1]), u64::MAX, None, None).unwrap();
         assert_eq!((texts(&classified), &classified.shape[..]), (vec!["1:1", "-1:0"], &[2][..]));
-        let classified = classify(output(Dtype::Int8, vec![]), 5, Some(3)).unwrap();
+        let classified = classify(output(Dtype::Int8, vec![]), 5, Some(3), None).unwrap();
         assert_eq!((texts(&classified), &classified.shape[..]), (vec![], &[3, 0][..]));
     }
 
@@ -124,9 +134,9 @@ mod tests {
         let strings =
             FlatOutput { name: "s".into(), shape: vec![1], elements: Elements::Texts(vec![]) };
         for refused in [
-            classify(strings, 1, None),
-            classify(output(Dtype::Uint8, vec![0; MOST_ELEMENTS + 1]), 1, None),
-            classify(output(Dtype::Uint8, vec![0; MOST_CLASSES + 1]), u64::MAX, None),
+            classify(strings, 1, None, None),
+            classify(output(Dtype::Uint8, vec![0; MOST_ELEMENTS + 1]), 1, None, None),
+            classify(output(Dtype::Uint8, vec![0; MOST_CLASSES + 1]), u64::MAX, None, None),
         ] {
             assert!(refused.unwrap_err().to_string().starts_with("output 's"));
         }

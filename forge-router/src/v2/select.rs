@@ -1,6 +1,7 @@
 //! Which of an answer's outputs the client gets, and under which name.
 
 use super::{InferRequest, Parameters, RequestedOutput, classify, place_in_name};
+use crate::config::Labels;
 use crate::flat::{self, FlatOutput, flatten_answer};
 use crate::model::Version;
 use crate::request::{Answer, RequestError};
@@ -25,7 +26,8 @@ pub fn check_outputs(requested: &[RequestedOutput], version: &Version) -> Result
     requested.iter().try_for_each(|output| place_of(&names, &output.name).map(drop))
 }
 
-/// The outputs in the order in which they were asked for; all where none was.
+/// The outputs in the order in which they were asked for; all where none was. `labels` are the names of
+/// the classes that an output may be asked for.
 ///
 /// # Errors
 /// [`RequestError::Invalid`] where there is no such output, it is asked for twice, or it has no
@@ -34,6 +36,7 @@ pub fn select(
     answer: Answer,
     parameters: Parameters,
     requested: &[RequestedOutput],
+    labels: Option<&Labels>,
 ) -> Result<Vec<Selected>, RequestError> {
     let rows = answer.is_batched.then_some(answer.rows);
     let leaves = flatten_answer(answer);
@@ -52,7 +55,7 @@ pub fn select(
             return Err(RequestError::Invalid(cause));
         };
         if *classes > 0 {
-            output = classify(output, *classes, rows)?;
+            output = classify(output, *classes, rows, labels)?;
         }
         output.name.clone_from(name);
         selected.push(Selected { output, is_binary: binary.unwrap_or(all) });
@@ -62,8 +65,12 @@ pub fn select(
 
 impl InferRequest {
     /// [`select`] for this request.
-    pub fn select(&self, answer: Answer) -> Result<Vec<Selected>, RequestError> {
-        select(answer, self.parameters, &self.outputs)
+    pub fn select(
+        &self,
+        answer: Answer,
+        labels: Option<&Labels>,
+    ) -> Result<Vec<Selected>, RequestError> {
+        select(answer, self.parameters, &self.outputs, labels)
     }
 }
 
@@ -112,7 +119,7 @@ mod tests {
     #[test]
     fn outputs_come_in_the_order_and_by_the_names_they_are_asked_for() {
         let names = |requested: &[RequestedOutput]| -> Vec<String> {
-            let selected = select(answer(), Parameters::default(), requested).unwrap();
+            let selected = select(answer(), Parameters::default(), requested, None).unwrap();
             selected.into_iter().map(|selected| selected.output.name).collect()
         };
         assert_eq!(names(&[]), ["low", "high"]);
@@ -124,14 +131,14 @@ mod tests {
     fn each_output_is_binary_as_it_says_or_as_the_request_does() {
         let parameters = Parameters { binary_data_output: true, ..Parameters::default() };
         let text = RequestedOutput { binary: Some(false), ..asked("low") };
-        let selected = select(answer(), parameters, &[text, asked("high")]).unwrap();
+        let selected = select(answer(), parameters, &[text, asked("high")], None).unwrap();
         assert_eq!(selected.iter().map(|one| one.is_binary).collect::<Vec<_>>(), [false, true]);
     }
 
     #[test]
     fn classes_replace_the_tensor_they_are_of() {
         let classes = RequestedOutput { classes: 1, ..asked("high") };
-        let selected = select(answer(), Parameters::default(), &[classes]).unwrap();
+        let selected = select(answer(), Parameters::default(), &[classes], None).unwrap();
         let output = &selected[0].output;
         assert_eq!((output.name.as_str(), output.shape.as_slice()), ("high", &[2, 1][..]));
         let texts = ["6.000000:1".to_owned(), "8.000000:0".to_owned()];
@@ -145,7 +152,7 @@ mod tests {
             (vec![asked("OUTPUT__2")], "there is no output 'OUTPUT__2'"),
             (vec![asked("low"), asked("OUTPUT__0")], "output 'OUTPUT__0' is asked for twice"),
         ] {
-            let refused = select(answer(), Parameters::default(), &requested).unwrap_err();
+            let refused = select(answer(), Parameters::default(), &requested, None).unwrap_err();
             assert!(refused.to_string().contains(cause), "{refused}");
         }
     }

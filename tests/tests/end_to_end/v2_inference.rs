@@ -118,14 +118,17 @@ fn a_body_of_bytes_alone_is_the_only_input() {
 }
 
 #[test]
-fn the_largest_elements_come_as_classes() {
-    let forge = Forge::serving("m", "double");
+fn the_largest_elements_come_as_classes_with_their_labels() {
+    let setup = Setup::new();
+    std::fs::write(setup.directory().join("labels.txt"), "cat\ndog\n").unwrap();
+    let forge = setup.test_model("m", "double").with("labels = \"labels.txt\"").start();
     let outputs = json!([{"name": "OUTPUT__0", "parameters": {"classification": 2}}]);
     let input = x(&[2, 3], json!([1, 3, 2, 9, 7, 8]));
     let answer = infer(&forge, "m", &json!({"inputs": [input], "outputs": outputs}));
     let output = answer.json()["outputs"][0].clone();
     assert_eq!((&output["datatype"], &output["shape"]), (&json!("BYTES"), &json!([2, 2])));
-    let expected = json!(["6.000000:1", "4.000000:2", "18.000000:0", "16.000000:2"]);
+    // The third class has no label.
+    let expected = json!(["6.000000:1:dog", "4.000000:2", "18.000000:0:cat", "16.000000:2"]);
     assert_eq!(output["data"], expected);
 }
 

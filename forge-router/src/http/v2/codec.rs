@@ -92,7 +92,7 @@ fn encode_now(
     accepted: Option<Encoding>,
 ) -> Result<Encoded<Reply>, HttpError> {
     let mut memory = answer.memory.take();
-    let outputs = request.select(answer)?;
+    let outputs = request.select(answer, served.version.config().labels.as_ref())?;
     let head = InferResponseHead {
         id: &request.id,
         model: served.model.name.as_str(),
