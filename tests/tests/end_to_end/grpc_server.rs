@@ -157,6 +157,10 @@ fn shared_memory_is_not_offered_yet_nothing_is_left_of_it() {
     let register = SystemSharedMemoryRegisterRequest::default();
     let status = grpc.wait(client.system_shared_memory_register(register)).unwrap_err();
     assert_eq!(status.code(), Code::Unimplemented);
-    grpc.wait(client.system_shared_memory_unregister(Default::default())).unwrap();
-    grpc.wait(client.cuda_shared_memory_unregister(Default::default())).unwrap();
+    grpc.wait(
+        client.system_shared_memory_unregister(SystemSharedMemoryUnregisterRequest::default()),
+    )
+    .unwrap();
+    grpc.wait(client.cuda_shared_memory_unregister(CudaSharedMemoryUnregisterRequest::default()))
+        .unwrap();
 }
