@@ -1,5 +1,5 @@
-//! What goes on in a connection: which requests are under way, and which pieces of answers its client
-//! has not read.
+//! What goes on in a connection: which requests are under way, and what its client has not read of their
+//! answers.
 //!
 //! HTTP/1.1 needs neither: hyper bounds the time between its requests, and a client that does not read
 //! holds up the socket, which `write_timeout.rs` sees. An HTTP/2 client can leave a single answer
@@ -14,6 +14,10 @@ use bytes::Bytes;
 use hyper::Version;
 
 use super::body::SLOWEST_BYTES_PER_SECOND;
+use crate::memory_budget::Reservation;
+
+/// How much of a message is handed on at a time: what is read of it shows by that.
+const PIECE: usize = 64 * 1024;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -23,7 +27,7 @@ pub struct Activity {
     /// The longest time a client may take for nothing.
     patience: Duration,
     next: AtomicU64,
-    /// Until when each piece has to be read.
+    /// Until when some more of each message has to be read.
     unread: Mutex<BTreeMap<u64, Instant>>,
 }
 
@@ -42,6 +46,14 @@ pub enum Verdict {
 pub struct Exchange {
     activity: Arc<Activity>,
     version: Version,
+}
+
+/// What of an answer goes to the client at a time, piece by piece.
+#[derive(Debug)]
+pub struct Message {
+    rest: Bytes,
+    /// `None` where the socket tells whether the client reads.
+    unread: Option<Arc<Unread>>,
 }
 
 /// Looks at an [`Activity`] from time to time.
@@ -84,20 +96,36 @@ impl Activity {
 }
 
 impl Exchange {
-    /// A piece of the answer that is missed until its client has read it; `held` goes with it.
-    pub fn piece<H: Send + 'static>(&self, bytes: Bytes, held: H, now: Instant) -> Bytes {
-        if self.version != Version::HTTP_2 {
-            return Bytes::from_owner(Piece { bytes, _held: held, _unread: None });
+    /// A message of the answer that is missed until its client has read it; `held` goes with it.
+    pub fn message(&self, bytes: Bytes, held: Vec<Reservation>, now: Instant) -> Message {
+        let unread = (self.version == Version::HTTP_2).then(|| {
+            let id = self.activity.next.fetch_add(1, Ordering::Relaxed);
+            let unread = Unread { activity: Arc::clone(&self.activity), id, _held: held };
+            unread.read_on(now);
+            Arc::new(unread)
+        });
+        Message { rest: bytes, unread }
+    }
+}
+
+impl Message {
+    /// The next piece; `None` once all of it is on its way.
+    pub fn piece(&mut self) -> Option<Bytes> {
+        if self.rest.is_empty() {
+            return None;
         }
-        let id = self.activity.next.fetch_add(1, Ordering::Relaxed);
-        let allowed = Duration::from_secs(bytes.len() as u64 / SLOWEST_BYTES_PER_SECOND);
-        self.activity.unread().insert(id, now + self.activity.patience + allowed);
-        let unread = Unread { activity: Arc::clone(&self.activity), id };
-        Bytes::from_owner(Piece { bytes, _held: held, _unread: Some(unread) })
+        let Some(unread) = &self.unread else { return Some(std::mem::take(&mut self.rest)) };
+        let bytes = self.rest.split_to(self.rest.len().min(PIECE));
+        Some(Bytes::from_owner(Piece { bytes, unread: Arc::clone(unread) }))
     }
 
-    pub fn is_http2(&self) -> bool {
-        self.version == Version::HTTP_2
+    pub fn is_sent(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// Bytes that are not on their way.
+    pub fn left(&self) -> usize {
+        self.rest.len()
     }
 }
 
@@ -125,20 +153,36 @@ impl Watch<'_> {
     }
 }
 
-struct Piece<H> {
+struct Piece {
     bytes: Bytes,
-    _held: H,
-    _unread: Option<Unread>,
+    unread: Arc<Unread>,
 }
 
+/// A message, until the last piece of it was read.
+#[derive(Debug)]
 struct Unread {
     activity: Arc<Activity>,
     id: u64,
+    _held: Vec<Reservation>,
 }
 
-impl<H> AsRef<[u8]> for Piece<H> {
+impl Unread {
+    /// The client has read so far, and is given time for more.
+    fn read_on(&self, now: Instant) {
+        let allowed = Duration::from_secs(PIECE as u64 / SLOWEST_BYTES_PER_SECOND);
+        self.activity.unread().insert(self.id, now + self.activity.patience + allowed);
+    }
+}
+
+impl AsRef<[u8]> for Piece {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.unread.read_on(Instant::now());
     }
 }
 
@@ -169,29 +213,31 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_that_is_not_read_in_time_makes_a_client_deaf() {
+    fn a_client_that_reads_nothing_of_a_message_is_deaf() {
         let activity = Arc::new(Activity::new(SECOND));
         let now = Instant::now();
-        let mut watch = activity.watch(9 * SECOND, now);
+        let mut watch = activity.watch(99 * SECOND, now);
         let exchange = Activity::begin(&activity, Version::HTTP_2);
-        let (small, large) = (Bytes::from_static(b"a"), Bytes::from(vec![0; 3 * 16 * 1024]));
-        let small = exchange.piece(small, (), now);
-        let large = exchange.piece(large, (), now);
-        assert_eq!(watch.look(now + SECOND), Verdict::Deaf);
-        drop(small);
-        assert_eq!(watch.look(now + 3 * SECOND), Verdict::Busy);
-        assert_eq!(watch.look(now + 4 * SECOND), Verdict::Deaf);
-        drop(large);
+        let mut message = exchange.message(vec![0; PIECE + 1].into(), Vec::new(), now);
+        let (first, last) = (message.piece().unwrap(), message.piece().unwrap());
+        assert_eq!((first.len(), last.len(), message.piece()), (PIECE, 1, None));
+        // The patience, and four seconds for a piece.
         assert_eq!(watch.look(now + 4 * SECOND), Verdict::Busy);
+        assert_eq!(watch.look(now + 5 * SECOND), Verdict::Deaf);
+        drop(message);
+        drop(first);
+        assert_eq!(watch.look(now + 4 * SECOND), Verdict::Busy);
+        drop(last);
+        assert_eq!(watch.look(now + 9 * SECOND), Verdict::Busy);
     }
 
     #[test]
-    fn pieces_of_http_1_are_left_to_the_socket() {
+    fn messages_of_http_1_are_left_to_the_socket() {
         let activity = Arc::new(Activity::new(SECOND));
         let now = Instant::now();
         let exchange = Activity::begin(&activity, Version::HTTP_11);
-        let piece = exchange.piece(Bytes::from_static(b"a"), (), now);
-        assert_eq!(activity.watch(9 * SECOND, now).look(now + 5 * SECOND), Verdict::Busy);
-        assert_eq!(&piece[..], b"a");
+        let mut message = exchange.message(vec![0; PIECE + 1].into(), Vec::new(), now);
+        assert_eq!(message.piece().map(|piece| piece.len()), Some(PIECE + 1));
+        assert_eq!(activity.watch(99 * SECOND, now).look(now + 50 * SECOND), Verdict::Busy);
     }
 }

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
@@ -38,6 +38,9 @@ const CONNECTION_WINDOW: u32 = 4 * STREAM_WINDOW;
 
 /// The largest piece of a body; each costs a look.
 const FRAME: u32 = 64 * 1024;
+
+/// How long a connection on which nothing is under way takes to end, at most.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Answers the requests of one connection. When `draining` turns true, the answers under way are the
 /// last.
@@ -109,8 +112,11 @@ where
         tokio::select! {
             ended = connection.as_mut() => return ended,
             () = turned_true(&mut draining), if !is_draining => {
-                is_draining = true;
+                (is_draining, is_ending) = (true, true);
                 connection.as_mut().graceful_shutdown();
+                // An HTTP/2 client has to confirm that it was told; a silent one is not waited for.
+                idle = activity.watch(FAREWELL, Instant::now());
+                look = interval_at(tokio::time::Instant::now() + FAREWELL, FAREWELL);
             }
             _ = look.tick() => match idle.look(Instant::now()) {
                 Verdict::Busy => {}

@@ -8,13 +8,15 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 
-use super::activity::Exchange;
+use super::activity::{Exchange, Message};
 use crate::grpc::{Counted, Status};
 
 /// A body on its way to the client.
 #[derive(Debug)]
 pub struct Outgoing {
     kind: Kind,
+    /// What has come of the body and is not on its way.
+    message: Option<Message>,
     /// Once the connection that it goes to knows it.
     exchange: Option<Exchange>,
 }
@@ -27,22 +29,31 @@ enum Kind {
 
 impl Outgoing {
     pub fn grpc(body: Counted) -> Self {
-        Self { kind: Kind::Grpc(body), exchange: None }
+        Self::of(Kind::Grpc(body))
     }
 
     pub fn part_of(self, exchange: Exchange) -> Self {
         Self { exchange: Some(exchange), ..self }
     }
 
-    fn sent<H: Send + 'static>(&self, frame: Frame<Bytes>, held: H) -> Frame<Bytes> {
-        let Some(exchange) = &self.exchange else { return frame };
-        frame.map_data(|bytes| exchange.piece(bytes, held, Instant::now()))
+    fn of(kind: Kind) -> Self {
+        Self { kind, message: None, exchange: None }
+    }
+
+    /// The next piece of what has come; all of it that has been handed on is let go of.
+    fn piece(&mut self) -> Option<Frame<Bytes>> {
+        let message = self.message.as_mut()?;
+        let piece = message.piece();
+        if message.is_sent() {
+            self.message = None;
+        }
+        piece.map(Frame::data)
     }
 }
 
 impl From<Full<Bytes>> for Outgoing {
     fn from(body: Full<Bytes>) -> Self {
-        Self { kind: Kind::Whole(body), exchange: None }
+        Self::of(Kind::Whole(body))
     }
 }
 
@@ -54,34 +65,48 @@ impl Body for Outgoing {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        match &mut self.kind {
-            Kind::Whole(body) => {
-                let Some(Ok(frame)) = ready!(Pin::new(body).poll_frame(context)) else {
-                    return Poll::Ready(None);
-                };
-                let is_http2 = self.exchange.as_ref().is_some_and(Exchange::is_http2);
-                Poll::Ready(Some(Ok(if is_http2 { self.sent(frame, ()) } else { frame })))
-            }
-            Kind::Grpc(body) => {
-                let frame = ready!(Pin::new(&mut *body).poll_frame(context));
-                let Some(Ok(frame)) = frame else { return Poll::Ready(frame) };
-                let held = frame.data_ref().map(|bytes| body.held_for(bytes.len()));
-                Poll::Ready(Some(Ok(self.sent(frame, held))))
-            }
+        if let Some(piece) = self.piece() {
+            return Poll::Ready(Some(Ok(piece)));
         }
+        let (frame, held) = match &mut self.kind {
+            Kind::Whole(body) => match ready!(Pin::new(body).poll_frame(context)) {
+                Some(Ok(frame)) => (frame, Vec::new()),
+                None => return Poll::Ready(None),
+                Some(Err(never)) => match never {},
+            },
+            Kind::Grpc(body) => match ready!(Pin::new(&mut *body).poll_frame(context)) {
+                Some(Ok(frame)) => {
+                    let bytes = frame.data_ref().map_or(0, Bytes::len);
+                    (frame, body.held_for(bytes))
+                }
+                other => return Poll::Ready(other),
+            },
+        };
+        let bytes = match (frame.into_data(), &self.exchange) {
+            (Ok(bytes), Some(exchange)) => exchange.message(bytes, held, Instant::now()),
+            (Ok(bytes), None) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            (Err(trailers), _) => return Poll::Ready(Some(Ok(trailers))),
+        };
+        self.message = Some(bytes);
+        let piece = self.piece().unwrap_or_else(|| Frame::data(Bytes::new()));
+        Poll::Ready(Some(Ok(piece)))
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.kind {
+        let is_end = match &self.kind {
             Kind::Whole(body) => body.is_end_stream(),
             Kind::Grpc(body) => body.is_end_stream(),
-        }
+        };
+        is_end && self.message.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
+        let left = self.message.as_ref().map_or(0, Message::left) as u64;
         match &self.kind {
-            Kind::Whole(body) => body.size_hint(),
-            Kind::Grpc(body) => body.size_hint(),
+            Kind::Whole(body) => {
+                SizeHint::with_exact(body.size_hint().exact().unwrap_or_default() + left)
+            }
+            Kind::Grpc(_) => SizeHint::default(),
         }
     }
 }

@@ -28,10 +28,10 @@ fn answers_come_in_the_order_of_the_requests_which_run_together() {
     let (forge, grpc) = serving("double");
     let (sender, mut answers) = open(&grpc);
     grpc.wait(async {
-        for number in 0..200 {
+        for number in 0..200_u8 {
             sender.send(numbered(number)).await.unwrap();
         }
-        for number in 0..200 {
+        for number in 0..200_u8 {
             let answer = answers.next().await.unwrap().unwrap();
             assert_eq!(answer.error_message, "");
             let response = answer.infer_response.unwrap();
