@@ -16,8 +16,9 @@ use crate::v2::{self, DynamicBatching, InstanceGroup, PLATFORM, TensorConfigurat
 
 /// Whether a model, or one version of it, answers.
 pub fn is_ready(app: &App, name: &str, version: &str) -> Result<bool, HttpError> {
-    let model = models::find(app, name)?;
     let version = version_of(version)?;
+    // As Triton's, whose clients give an error back for anything but an answer.
+    let Ok(model) = models::find(app, name) else { return Ok(false) };
     let is_there = version.is_none() || models::find_version(app, name, version).is_ok();
     Ok(is_there && model.status().state == ModelState::Ready)
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use forge_tests::{Connection, Forge, Setup, json, until};
+use forge_tests::{Connection, Forge, Setup, until};
 
 const M: [(&str, &str); 1] = [("model", "m")];
 
