@@ -101,8 +101,8 @@ pub(super) fn parse<T>(
     })
 }
 
-/// What was read as the inputs of the model; with rows, the first dimension of every tensor is those. The body's bytes must be free by now: what `memory` holds
-/// beyond the tensors is given back.
+/// What was read as the inputs of the model; with rows, the first dimension of every tensor is those.
+/// The body's bytes must be free by now: what `memory` holds beyond the tensors is given back.
 pub(super) fn accept(
     version: &Version,
     inputs: Vec<(Option<String>, json::DecodedInput)>,
@@ -111,8 +111,12 @@ pub(super) fn accept(
 ) -> Result<Decoded, HttpError> {
     let named = |(name, input)| NamedInput { name, given: given(input) };
     let mut given: Vec<NamedInput> = inputs.into_iter().map(named).collect();
-    let rows = if has_rows { rows::take(&mut given)? } else { 1 };
-    let inputs = version.interface().accept(given, rows)?;
+    let rows = if has_rows { rows::take(&mut given)? } else { Some(1) };
+    // What is wrong with the names is told first: an input that the model has not is no tensor.
+    let inputs = version.interface().accept(given, rows.unwrap_or(1))?;
+    if rows.is_none() {
+        return Err(RequestError::Invalid("no input has rows".to_owned()).into());
+    }
     let held = memory.bytes();
     let arguments = inputs.group.arguments.as_ref().map_or(0, |arguments| arguments.len());
     let kept = inputs.data.iter().map(Bytes::len).sum::<usize>() + arguments;

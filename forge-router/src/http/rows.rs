@@ -5,12 +5,12 @@ use crate::request::RequestError;
 use crate::tensor::Shape;
 use crate::v2::MOST_ROWS;
 
-/// Takes the rows off the shapes of all tensors.
+/// Takes the rows off the shapes of all tensors; `None` where there is no tensor.
 ///
 /// # Errors
 /// [`RequestError::Invalid`] where a tensor has no rows, too many, or another number of them than the
 /// one before it.
-pub fn take(given: &mut [NamedInput]) -> Result<u32, RequestError> {
+pub fn take(given: &mut [NamedInput]) -> Result<Option<u32>, RequestError> {
     let tensors = given.iter_mut().flat_map(|named| match &mut named.given {
         GivenInput::Tensor(tensor) => std::slice::from_mut(tensor),
         GivenInput::Tensors(list) => list.as_mut_slice(),
@@ -26,7 +26,7 @@ pub fn take(given: &mut [NamedInput]) -> Result<u32, RequestError> {
         rows = Some(own);
         row.shape = row.shape.row().unwrap_or(Shape::SCALAR);
     }
-    rows.ok_or_else(|| RequestError::Invalid("no input has rows".to_owned()))
+    Ok(rows)
 }
 
 fn rows_of(shape: &Shape) -> Result<u32, RequestError> {
@@ -56,14 +56,14 @@ mod tests {
     #[test]
     fn rows_are_the_first_dimension_of_every_tensor() {
         let mut given = [tensor(&[3, 2]), tensor(&[3])];
-        assert_eq!(take(&mut given).unwrap(), 3);
+        assert_eq!(take(&mut given).unwrap(), Some(3));
         let GivenInput::Tensor(first) = &given[0].given else { panic!() };
         assert_eq!(first.row.shape.dims(), [2]);
     }
 
     #[test]
     fn tensors_without_the_same_rows_are_refused() {
-        for dims in [&[&[][..]][..], &[&[0, 2]], &[&[70_000]], &[&[3], &[2]], &[]] {
+        for dims in [&[&[][..]][..], &[&[0, 2]], &[&[70_000]], &[&[3], &[2]]] {
             let mut given: Vec<NamedInput> = dims.iter().map(|dims| tensor(dims)).collect();
             assert!(take(&mut given).is_err(), "{dims:?}");
         }

@@ -141,7 +141,7 @@ mod tests {
         let selected = select(answer(), Parameters::default(), &[classes], None).unwrap();
         let output = &selected[0].output;
         assert_eq!((output.name.as_str(), output.shape.as_slice()), ("high", &[2, 1][..]));
-        let texts = ["6.000000:1".to_owned(), "8.000000:0".to_owned()];
+        let texts = ["6:1".to_owned(), "8:0".to_owned()];
         assert_eq!(output.elements, Elements::Texts(texts.to_vec()));
     }
 

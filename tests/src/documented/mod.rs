@@ -72,20 +72,21 @@ fn commands(page: &str, text: &str) -> Vec<DocumentedRequest> {
                 command: command.to_owned(),
                 answer: String::new(),
             });
-            goes_on = goes_on_below(command);
+            goes_on = goes_on_below(command, command);
         } else if let Some(last) = commands.last_mut() {
             let part = if goes_on { &mut last.command } else { &mut last.answer };
             part.push('\n');
             part.push_str(line);
-            goes_on = goes_on && goes_on_below(line);
+            goes_on = goes_on && goes_on_below(&last.command, line);
         }
     }
     commands
 }
 
-/// Whether the shell would read another line.
-fn goes_on_below(line: &str) -> bool {
-    line.ends_with(['\\', '|'])
+/// Whether the shell would read another line after the last one of a command.
+fn goes_on_below(command: &str, line: &str) -> bool {
+    let has_open_quote = command.matches('\'').count() % 2 == 1;
+    has_open_quote || line.ends_with(['\\', '|'])
 }
 
 #[cfg(test)]
@@ -94,7 +95,7 @@ mod tests {
 
     #[test]
     fn commands_are_found_with_their_answers_in_console_blocks_only() {
-        let page = "text\n$ curl a\n```console\n$ curl b \\\n  -d x\n{1}\n2\n\n$ ls |\n curl c\n```\n\
+        let page = "```console\n$ curl e '{\n  1}'\n2\n```\ntext\n$ curl a\n```console\n$ curl b \\\n  -d x\n{1}\n2\n\n$ ls |\n curl c\n```\n\
                     ```sh\n$ curl d\n```\n";
         let found = commands("page.md", page);
         let told: Vec<_> = found
@@ -103,7 +104,11 @@ mod tests {
             .collect();
         assert_eq!(
             told,
-            [("page.md:4", "curl b \\\n  -d x", "\n{1}\n2\n"), ("page.md:9", "ls |\n curl c", "")]
+            [
+                ("page.md:2", "curl e '{\n  1}'", "\n2"),
+                ("page.md:9", "curl b \\\n  -d x", "\n{1}\n2\n"),
+                ("page.md:14", "ls |\n curl c", "")
+            ]
         );
     }
 }

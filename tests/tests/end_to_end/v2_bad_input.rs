@@ -91,7 +91,7 @@ fn bytes_that_are_not_what_the_json_says_are_a_400() {
         (json(8), &[0; 8], &beyond, "Inference-Header-Content-Length is"),
         (json(8), &[0; 8], "many", "Inference-Header-Content-Length is no length"),
         (json(8), &[0; 8], "-1", "Inference-Header-Content-Length is no length"),
-        (json(8), &[0; 8], "2", "the body ends early"),
+        (json(8), &[0; 8], "2", "malformed JSON at byte 1: the string has no closing quote"),
         (json(8), &[], "0", "for models of one input, this one takes 2"),
     ] {
         let body = [json.as_bytes(), tail].concat();
