@@ -26,7 +26,7 @@ pub fn decode(
     most: usize,
     memory: &mut Reservation,
 ) -> Result<Vec<GivenTensor>, FormatError> {
-    let archive = ZipArchive::from_slice(file).map_err(malformed)?;
+    let archive = ZipArchive::from_slice(file).map_err(|error| malformed(&error))?;
     let members = members(&archive, most)?;
     let mut tensors = Vec::with_capacity(members.len());
     for member in members {
@@ -69,7 +69,7 @@ fn members<'a>(
     let mut members: Vec<Member<'a>> = Vec::new();
     let mut entries = archive.entries();
     let mut expanded = 0usize;
-    while let Some(entry) = entries.next_entry().map_err(malformed)? {
+    while let Some(entry) = entries.next_entry().map_err(|error| malformed(&error))? {
         if members.len() == MAX_TENSORS {
             let told = format!("the archive has more than {MAX_TENSORS} members");
             return Err(FormatError::Invalid(told));
@@ -101,12 +101,14 @@ fn member<'a>(
         let path = String::from_utf8_lossy(path.get(..LONGEST_NAME).unwrap_or(path));
         FormatError::Invalid(format!("the archive has '{path}', expected NAME.npy"))
     })?;
-    let (begin, end) =
-        archive.get_entry(entry.wayfinder()).map_err(malformed)?.compressed_data_range();
+    let (begin, end) = archive
+        .get_entry(entry.wayfinder())
+        .map_err(|error| malformed(&error))?
+        .compressed_data_range();
     let range = usize::try_from(begin).ok().zip(usize::try_from(end).ok());
     let file: &'a [u8] = archive.get_ref();
     let data = range.and_then(|(begin, end)| file.get(begin..end));
-    let data = data.ok_or_else(|| malformed(format!("member '{name}' is cut off")))?;
+    let data = data.ok_or_else(|| malformed(&format!("member '{name}' is cut off")))?;
     let length = usize::try_from(entry.uncompressed_size_hint()).unwrap_or(usize::MAX);
     let is_deflated = match entry.compression_method() {
         CompressionMethod::STORE => false,
@@ -123,10 +125,12 @@ fn member<'a>(
         true => length <= data.len().saturating_mul(MOST_EXPANSION),
     };
     if !fits {
-        return Err(malformed(format!("member '{name}' cannot have the {length} bytes it claims")));
+        return Err(malformed(&format!(
+            "member '{name}' cannot have the {length} bytes it claims"
+        )));
     }
     if !is_deflated && rawzip::crc32(data) != entry.crc32() {
-        return Err(malformed(format!("member '{name}' has another checksum than it claims")));
+        return Err(malformed(&format!("member '{name}' has another checksum than it claims")));
     }
     Ok(Member { name: name.to_owned(), data, is_deflated, length, checksum: entry.crc32() })
 }
@@ -137,17 +141,17 @@ fn expand(member: &Member<'_>, memory: &mut Reservation) -> Result<Vec<u8>, Form
     let written =
         decompress_slice_iter_to_slice(&mut expanded, std::iter::once(*data), false, true);
     if written.ok() != Some(*length) {
-        return Err(malformed(format!(
+        return Err(malformed(&format!(
             "member '{name}' does not expand to the {length} bytes it claims"
         )));
     }
     if rawzip::crc32(&expanded) != *checksum {
-        return Err(malformed(format!("member '{name}' has another checksum than it claims")));
+        return Err(malformed(&format!("member '{name}' has another checksum than it claims")));
     }
     Ok(expanded)
 }
 
-fn malformed(cause: impl ToString) -> FormatError {
+fn malformed(cause: &dyn ToString) -> FormatError {
     FormatError::malformed(NPZ, cause.to_string())
 }
 

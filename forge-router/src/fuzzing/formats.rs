@@ -31,7 +31,7 @@ pub(super) fn raw_headers(bytes: &[u8]) {
 pub(super) fn npy(file: &[u8]) {
     let mut memory = reservation();
     let Ok(tensor) = npy::decode(file, &mut memory) else { return };
-    check(&[tensor.clone()], &memory);
+    check(std::slice::from_ref(&tensor), &memory);
     reads_back(
         &[tensor],
         |outputs, memory| npy::encode(&outputs[0], memory),

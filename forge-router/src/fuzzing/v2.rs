@@ -26,7 +26,7 @@ pub(super) fn request(bytes: &[u8]) {
     let Ok(request) = attach(head, Bytes::copy_from_slice(tail)) else { return };
     let whole: usize = request.inputs.iter().map(|input| input.data.len()).sum();
     assert_eq!(whole - owned, tail.len());
-    accepted(request);
+    accepted(&request);
 }
 
 /// Strings as bytes, with their count before them: they are as many as was said, and no longer than
@@ -42,7 +42,7 @@ pub(super) fn texts(bytes: &[u8]) {
 }
 
 /// What the core gets of a request, whichever transport brought it.
-pub(super) fn accepted(request: InferRequest) {
+pub(super) fn accepted(request: &InferRequest) {
     let given: usize = request.inputs.iter().map(held).sum();
     for is_batched in [true, false] {
         if let Ok(inputs) = accept(request.inputs.clone(), &OF_EVERY_KIND, is_batched) {

@@ -58,7 +58,7 @@ pub fn config(app: &App, name: &str, version: &str) -> Result<ModelConfigRespons
         output: told.output.into_iter().map(output).collect(),
         instance_group: told.instance_group.into_iter().map(instances).collect(),
         model_transaction_policy: Some(ModelTransactionPolicy { decoupled: false }),
-        scheduling_choice: told.dynamic_batching.map(batching),
+        scheduling_choice: told.dynamic_batching.as_ref().map(batching),
         ..Default::default()
     };
     Ok(ModelConfigResponse { config: Some(config) })
@@ -88,7 +88,7 @@ fn data_type(name: &str) -> i32 {
     DataType::from_str_name(name).unwrap_or_default().into()
 }
 
-fn batching(told: DynamicBatching) -> SchedulingChoice {
+fn batching(told: &DynamicBatching) -> SchedulingChoice {
     let max_queue_delay_microseconds = told.max_queue_delay_microseconds;
     SchedulingChoice::DynamicBatching(ModelDynamicBatching {
         max_queue_delay_microseconds,

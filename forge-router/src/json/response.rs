@@ -28,7 +28,7 @@ pub fn write_response(
 ) {
     match head.form {
         Form::Single => {
-            write_with(out, head, "output", |out| write_structure(out, structure, leaf))
+            write_with(out, head, "output", |out| write_structure(out, structure, leaf));
         }
         Form::Named => write_with(out, head, "outputs", |out| write_named(out, structure, leaf)),
     }

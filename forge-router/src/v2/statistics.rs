@@ -41,7 +41,7 @@ pub struct InferenceStatistics {
 }
 
 /// Of the batches of so many rows.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct RowsStatistics {
     pub batch_size: u32,
     pub compute_input: Spent,

@@ -86,7 +86,11 @@ impl Engine for TestEngine {
             | Behaviour::CrashLoad(_)
             | Behaviour::LoadAfter(_)
             | Behaviour::FailLoad(_) => {}
-            Behaviour::Multiply(factor) => return multiply(*factor, inputs, out),
+            Behaviour::Multiply(factor) => {
+                let multiplied = multiply(*factor, inputs, out);
+                watch.has_returned();
+                return multiplied;
+            }
             Behaviour::Chaos(factor) => return chaos::run(*factor, inputs, rows, out),
             Behaviour::Sleep(time) => thread::sleep(*time),
             Behaviour::RunAfter(file) => until("there is the file to wait for", || file.exists()),

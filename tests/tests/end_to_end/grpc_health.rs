@@ -74,8 +74,7 @@ fn a_watch_does_not_hold_up_the_end() {
     let mut health = HealthClient::new(grpc.channel());
     let mut watch = grpc.wait(health.watch(asking(""))).unwrap().into_inner();
     forge.process().signal(Signal::SIGTERM);
-    let told = grpc.wait(async { while watch.next().await.is_some() {} });
-    assert_eq!(told, ());
+    grpc.wait(async { while watch.next().await.is_some() {} });
     assert!(forge.wait_until_ended().status.success());
 }
 

@@ -1,7 +1,11 @@
 //! Forge as its users meet it: the real programs, over HTTP and on the command line.
 
 #![forbid(unsafe_code)]
-#![allow(clippy::unwrap_used, reason = "a test fails by a panic, in its helpers too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by a panic, in its helpers too"
+)]
 
 mod bad_input;
 mod batching;

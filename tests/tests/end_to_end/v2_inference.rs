@@ -35,7 +35,7 @@ fn floats(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-fn x(shape: &[u64], data: Value) -> Value {
+fn x(shape: &[u64], data: &Value) -> Value {
     json!({"name": "x", "datatype": "FP32", "shape": shape, "data": data})
 }
 
@@ -43,7 +43,7 @@ fn x(shape: &[u64], data: Value) -> Value {
 fn json_is_answered_in_json_with_the_clients_id_and_the_version() {
     let forge = Forge::serving("m", "double");
     for data in [json!([[1.0, 2.0], [3.0, 4.0]]), json!([1.0, 2.0, 3.0, 4.0])] {
-        let body = json!({"id": "seven", "inputs": [x(&[2, 2], data)], "model_name": "m"});
+        let body = json!({"id": "seven", "inputs": [x(&[2, 2], &data)], "model_name": "m"});
         let answer = infer(&forge, "m", &body);
         let expected = json!({
             "id": "seven", "model_name": "m", "model_version": "1",
@@ -96,7 +96,7 @@ fn one_request_mixes_json_and_bytes_both_ways() {
 #[test]
 fn the_length_header_decides_whatever_the_content_type_says() {
     let forge = Forge::serving("m", "double");
-    let body = json!({"inputs": [x(&[1, 1], json!([1.0]))]}).to_string();
+    let body = json!({"inputs": [x(&[1, 1], &json!([1.0]))]}).to_string();
     for content_type in ["application/octet-stream", "application/json", "text/plain"] {
         for length in [None, Some(body.len().to_string())] {
             let mut headers = vec![("Content-Type", content_type)];
@@ -123,7 +123,7 @@ fn the_largest_elements_come_as_classes_with_their_labels() {
     std::fs::write(setup.directory().join("labels.txt"), "cat\ndog\n").unwrap();
     let forge = setup.test_model("m", "double").with("labels = \"labels.txt\"").start();
     let outputs = json!([{"name": "OUTPUT__0", "parameters": {"classification": 2}}]);
-    let input = x(&[2, 3], json!([1, 3, 2, 9, 7, 8]));
+    let input = x(&[2, 3], &json!([1, 3, 2, 9, 7, 8]));
     let answer = infer(&forge, "m", &json!({"inputs": [input], "outputs": outputs}));
     let output = answer.json()["outputs"][0].clone();
     assert_eq!((&output["datatype"], &output["shape"]), (&json!("BYTES"), &json!([2, 2])));
@@ -157,7 +157,7 @@ fn models_of_several_inputs_free_dimensions_and_structures_are_flat() {
         assert_eq!(outputs[0], expect("OUTPUT__0", json!([2, ids]), json!(vec![4; 2 * ids])));
         assert_eq!(outputs[1].2, json!(vec![values as f64 * 0.5; 2]));
     }
-    let inputs = json!([x(&[1, 2], json!([1, 2]))]);
+    let inputs = json!([x(&[1, 2], &json!([1, 2]))]);
     assert_eq!(
         named("nested-dict", inputs.clone()),
         [
@@ -166,11 +166,11 @@ fn models_of_several_inputs_free_dimensions_and_structures_are_flat() {
             expect("plain.x", json!([1, 2]), json!([1.0, 2.0])),
         ]
     );
-    let values = named("values", json!([x(&[2, 1], json!([1, -1]))]));
+    let values = named("values", json!([x(&[2, 1], &json!([1, -1]))]));
     assert_eq!(values[1], expect("OUTPUT__1", json!([1]), json!(["unit"])));
     assert_eq!(values[5], expect("OUTPUT__5", json!([2]), json!(["positive", "negative"])));
     let arguments = json!([
-        x(&[2, 1], json!([1, 2])),
+        x(&[2, 1], &json!([1, 2])),
         {"name": "count", "datatype": "INT32", "shape": [2, 1], "data": [3, 3]},
         {"name": "mode", "datatype": "BYTES", "shape": [1], "data": ["scale"]},
         {"name": "negate", "datatype": "BOOL", "shape": [1], "data": [true]}
@@ -194,7 +194,7 @@ fn half_precision_is_taken_as_numbers() {
 #[test]
 fn a_version_is_asked_by_its_number_and_any_name_may_be_quoted() {
     let forge = Forge::serving("m-1", "double");
-    let body = json!({"inputs": [x(&[1, 1], json!([1.0]))]}).to_string();
+    let body = json!({"inputs": [x(&[1, 1], &json!([1.0]))]}).to_string();
     for (path, status) in [
         ("/v2/models/m-1/versions/1/infer", 200),
         ("/v2/models/m%2D1/versions/1/infer", 200),
@@ -213,7 +213,7 @@ fn a_version_is_asked_by_its_number_and_any_name_may_be_quoted() {
 fn a_request_gives_its_own_time_and_any_parameter() {
     let forge = Forge::serving("m", "sleep 2000");
     let body = |timeout: u64| {
-        json!({"inputs": [x(&[1, 1], json!([1.0]))],
+        json!({"inputs": [x(&[1, 1], &json!([1.0]))],
                "parameters": {"timeout": timeout, "priority": 1, "other": "a", "third": 1.5}})
     };
     let late = infer(&forge, "m", &body(50_000));
@@ -226,12 +226,12 @@ fn a_request_gives_its_own_time_and_any_parameter() {
 fn bodies_are_compressed_both_ways() {
     let forge = Forge::serving("m", "echo");
     let data: Vec<u32> = (0..1000).map(|place| place % 7).collect();
-    let body = json!({"inputs": [x(&[1, 1000], json!(data))]}).to_string();
+    let body = json!({"inputs": [x(&[1, 1000], &json!(data))]}).to_string();
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     gzip.write_all(body.as_bytes()).unwrap();
     let mut deflate = ZlibEncoder::new(Vec::new(), Compression::fast());
     deflate.write_all(body.as_bytes()).unwrap();
-    let plain = infer(&forge, "m", &json!({"inputs": [x(&[1, 1000], json!(data))]}));
+    let plain = infer(&forge, "m", &json!({"inputs": [x(&[1, 1000], &json!(data))]}));
     assert_eq!(plain.header("content-encoding"), None);
     for (encoding, sent) in
         [("gzip", gzip.finish().unwrap()), ("deflate", deflate.finish().unwrap())]
@@ -248,7 +248,7 @@ fn bodies_are_compressed_both_ways() {
         assert_eq!(read.unwrap(), plain.body.len());
         assert_eq!(text, plain.body);
     }
-    let short = json!({"inputs": [x(&[1, 1], json!([1.0]))]}).to_string();
+    let short = json!({"inputs": [x(&[1, 1], &json!([1.0]))]}).to_string();
     let headers = [("Accept-Encoding", "gzip")];
     let short = forge.ask("POST", "/v2/models/m/infer", &headers, short.as_bytes());
     assert_eq!((short.status, short.header("content-encoding")), (200, None));

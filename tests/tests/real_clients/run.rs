@@ -13,7 +13,7 @@ macro_rules! client {
             $($(
                 #[test]
                 fn $function() {
-                    run::function($program, stringify!($function), run::$scene());
+                    run::function($program, stringify!($function), &run::$scene());
                 }
             )*)*
 
@@ -44,7 +44,7 @@ pub(crate) fn seeing() -> Forge {
     Setup::of_config("configs/images.toml").start()
 }
 
-pub(crate) fn function(program: &str, function: &str, forge: Forge) {
+pub(crate) fn function(program: &str, function: &str, forge: &Forge) {
     let url = format!("http://{}", forge.address());
     let finished = run_python(program, &[function, &url]);
     let told = &finished.stderr;

@@ -37,7 +37,7 @@ pub fn decode(
         pixels = resized(pixels, resize, most, memory)?;
     }
     if let Some(size) = preprocess.center_crop.filter(|size| *size != pixels.size) {
-        pixels = pixels.replaced(size, memory, |from, into| crop::center(from, into))?;
+        pixels = pixels.replaced(size, memory, crop::center)?;
     }
     let shape = preprocess.shape(pixels.size).to_vec();
     let bytes = pixels.data.len().saturating_mul(dtype.size());
