@@ -48,7 +48,7 @@ pub enum Layout {
 /// Reads `{"instances": …}` or `{"inputs": …}`. Other members are checked to be JSON and ignored.
 ///
 /// # Errors
-/// As of [`super::decode`].
+/// As of [`super::decode()`].
 pub fn decode_instances(
     body: &[u8],
     mut options: DecodeOptions<'_>,
