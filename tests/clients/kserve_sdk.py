@@ -60,6 +60,7 @@ async def v2_says_what_is_wrong(url):
 
 async def v1_answers_a_prediction_for_each_instance(url):
     client = rest_client("v1")
+    expect("live", await client.is_server_live(url), True)
     expect("ready", await client.is_model_ready(url, "triple"), True)
     answer = await client.infer(url, {"instances": [[1, 2], [3, 4]]}, model_name="triple")
     expect("predictions", answer, {"predictions": [[3, 6], [9, 12]]})

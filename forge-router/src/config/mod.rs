@@ -47,6 +47,8 @@ pub use labels::Labels;
 pub use memory::{FRAMES_PER_WORKER, frame_bytes, least_response_payload, request_payload};
 pub use model::ModelConfig;
 pub use model_directory::ModelDirectory;
+#[cfg(any(test, feature = "fuzzing"))]
+pub use model_directory::fields_of_text_proto;
 pub use name::ModelName;
 pub use preprocess::{Color, Layout, Preprocess, Resize, Size};
 pub use server::ServerConfig;

@@ -2,8 +2,8 @@
 
 use super::purse::Purse;
 use crate::json::{
-    Declared, DecodeOptions, DecodedInput, DecodedTensor, Limits, decode, decode_reload,
-    decode_repository, write_tensor,
+    Declared, DecodeOptions, DecodedInput, DecodedTensor, Limits, decode, decode_instances,
+    decode_reload, decode_repository, decode_tensor, write_tensor,
 };
 use crate::tensor::{ArgumentKind, Dtype};
 
@@ -11,17 +11,28 @@ use crate::tensor::{ArgumentKind, Dtype};
 /// as it is written.
 pub(super) fn predict(body: &[u8]) {
     let mut purse = Purse::default();
-    let limits = Limits { max_filled_bytes: 1 << 20, ..Limits::default() };
-    let options = DecodeOptions { limits, declared: &OfEveryKind, budget: &mut purse };
-    let Ok(decoded) = decode(body, options) else { return };
+    let Ok(decoded) = decode(body, options(&mut purse)) else { return };
     let tensors: Vec<&DecodedTensor> = decoded.inputs.iter().flat_map(tensors_of).collect();
     let held: usize = tensors.iter().map(|tensor| tensor.data.capacity()).sum();
     assert!(held <= purse.taken, "{held} bytes are held, {} were reserved", purse.taken);
     for tensor in tensors {
-        let elements = tensor.shape.elements().and_then(|elements| usize::try_from(elements).ok());
-        let bytes = elements.and_then(|elements| elements.checked_mul(tensor.dtype.size()));
-        assert_eq!(bytes, Some(tensor.data.len()));
+        has_its_bytes(tensor);
         reads_back(tensor);
+    }
+}
+
+/// A body of KServe's first protocol: what is decoded was reserved, and a tensor alone as well.
+pub(super) fn instances(body: &[u8]) {
+    let (mut whole, mut alone) = (Purse::default(), Purse::default());
+    if let Ok(instances) = decode_instances(body, options(&mut whole)) {
+        let tensors: Vec<&DecodedTensor> = instances.inputs.iter().flat_map(tensors_of).collect();
+        let held: usize = tensors.iter().map(|tensor| tensor.data.capacity()).sum();
+        assert!(held <= whole.taken, "{held} bytes are held, {} were reserved", whole.taken);
+        tensors.into_iter().for_each(has_its_bytes);
+    }
+    if let Ok(tensor) = decode_tensor(body, options(&mut alone)) {
+        assert!(tensor.data.capacity() <= alone.taken);
+        has_its_bytes(&tensor);
     }
 }
 
@@ -40,6 +51,17 @@ pub(super) fn repository(body: &[u8]) {
     if let Ok(repository) = decode_repository(body) {
         assert!(repository.parameters.iter().map(String::len).sum::<usize>() <= body.len());
     }
+}
+
+fn options(purse: &mut Purse) -> DecodeOptions<'_> {
+    let limits = Limits { max_filled_bytes: 1 << 20, ..Limits::default() };
+    DecodeOptions { limits, declared: &OfEveryKind, budget: purse }
+}
+
+fn has_its_bytes(tensor: &DecodedTensor) {
+    let elements = tensor.shape.elements().and_then(|elements| usize::try_from(elements).ok());
+    let bytes = elements.and_then(|elements| elements.checked_mul(tensor.dtype.size()));
+    assert_eq!(bytes, Some(tensor.data.len()));
 }
 
 fn reads_back(tensor: &DecodedTensor) {

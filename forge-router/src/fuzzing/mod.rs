@@ -8,7 +8,9 @@
 //! `scripts/fuzz` looks for bytes that break an assertion, panic, or take more memory than was asked
 //! for; the tests here only replay those that are kept. Not part of a built `forge`.
 
+mod configuration;
 mod formats;
+mod grpc;
 mod http;
 mod json;
 mod purse;
@@ -22,6 +24,7 @@ pub const TARGETS: &[Target] = &[
     ("predict_json", json::predict),
     ("reload_json", json::reload),
     ("repository_json", json::repository),
+    ("instances_json", json::instances),
     ("compressed_body", http::compressed_body),
     ("raw_headers", formats::raw_headers),
     ("npy", formats::npy),
@@ -30,6 +33,8 @@ pub const TARGETS: &[Target] = &[
     ("image", formats::image),
     ("v2_request", v2::request),
     ("v2_texts", v2::texts),
+    ("grpc_request", grpc::request),
+    ("triton_config", configuration::triton),
 ];
 
 /// Runs the target of that name.

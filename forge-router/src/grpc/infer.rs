@@ -15,6 +15,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use self::decode::Head;
+#[cfg(any(test, feature = "fuzzing"))]
+pub use self::decode::decode as decode_request;
 pub use self::encode::Answered;
 use super::call::Asked;
 use super::message::Message;

@@ -47,6 +47,8 @@ mod generated {
     pub const DESCRIPTORS: &[u8] = include_bytes!("generated/descriptors.bin");
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub use infer::decode_request;
 pub use message::Message;
 pub use outbox::Counted;
 pub use services::{Services, code_of, is_call};

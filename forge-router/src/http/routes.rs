@@ -15,7 +15,7 @@ use tracing::info;
 use super::app::App;
 use super::docs_page::{self, Asset};
 use super::error::HttpError;
-use super::kserve_v1::KServeV1;
+use super::kserve_v1::{self, KServeV1};
 use super::outgoing::Outgoing;
 use super::predict::Target;
 use super::reply::{self, Reply};
@@ -54,6 +54,7 @@ enum Route<'a> {
     Health,
     Live,
     Ready,
+    Alive,
     Ping,
     OpenApi,
     DocsPage,
@@ -162,6 +163,7 @@ async fn dispatch(
         Some(Route::Health) => health::health(app),
         Some(Route::Live) => health::live(),
         Some(Route::Ready) => health::ready(app),
+        Some(Route::Alive) => kserve_v1::alive(),
         Some(Route::Ping) => torchserve::ping(app),
         Some(Route::OpenApi) => match openapi::show(app).await {
             Ok(reply) => reply,
@@ -264,6 +266,7 @@ fn find<'a>(path: &'a str, method: &Method) -> Option<Route<'a>> {
             let version = version.strip_suffix(".0").unwrap_or(version);
             Route::TorchServe(target(model, Some(version))?)
         }
+        [""] => Route::Alive,
         ["ping"] => Route::Ping,
         ["metrics"] => Route::Metrics,
         ["health"] => Route::Health,
@@ -312,7 +315,7 @@ mod tests {
             ("/docs/swagger-ui.css", Some(Route::DocsAsset(Asset::Style))),
             ("/docs/index.html", None),
             ("/docs/a/b", None),
-            ("/", None),
+            ("/", Some(Route::Alive)),
             ("", None),
             ("/v1//predict", None),
             ("/v1/dummy/predict/", None),

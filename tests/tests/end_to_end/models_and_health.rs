@@ -69,7 +69,7 @@ fn an_unknown_model_is_answered_with_the_names_there_are() {
 #[test]
 fn unknown_paths_are_not_found() {
     let forge = Forge::serving("m", "echo");
-    for path in ["/", "/v1", "/v1/m", "/v1/m/predict/", "/v3", "/health/", "/metrics/x", "//"] {
+    for path in ["/v1", "/v1/m", "/v1/m/predict/", "/v3", "/health/", "/metrics/x", "//"] {
         let response = forge.get(path);
         assert_eq!(response.status, 404, "{path}");
         assert!(!response.detail().is_empty());

@@ -25,6 +25,21 @@ use super::model;
 use super::section::Section;
 use super::{Config, ConfigErrors, Machine, ModelConfig, ModelName, Overrides, locate, server};
 
+/// How many fields the text of a `config.pbtxt` has in all its messages.
+#[cfg(any(test, feature = "fuzzing"))]
+pub fn fields_of_text_proto(text: &str) -> Result<usize, String> {
+    use self::text_proto::{Message, Value};
+
+    fn count(Message(fields): &Message) -> usize {
+        let below = |value: &Value| match value {
+            Value::Message(message) => count(message),
+            Value::Text(_) | Value::Word(_) => 0,
+        };
+        fields.iter().map(|(_, value)| 1 + below(value)).sum()
+    }
+    text_proto::parse(text).map(|message| count(&message))
+}
+
 /// A directory that is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelDirectory {

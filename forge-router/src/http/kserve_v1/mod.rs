@@ -12,11 +12,12 @@ mod predictions;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hyper::StatusCode;
 
 use super::codec;
 use super::error::HttpError;
 use super::prediction::{Asked, Decoded, Encoded, Protocol, Served};
-use super::reply::Reply;
+use super::reply::{self, Reply};
 use crate::flat::flatten;
 use crate::json::{self, Instances, Layout};
 use crate::memory_budget::Reservation;
@@ -24,6 +25,11 @@ use crate::model::Version;
 use crate::request::{Answer, Output};
 
 pub use predictions::write_rows;
+
+/// `GET /`, by which KServe's clients of V1 ask whether a server is alive.
+pub fn alive() -> Reply {
+    reply::fresh(reply::json(StatusCode::OK, r#"{"status":"alive"}"#))
+}
 
 /// A request in V1's JSON.
 #[derive(Debug)]

@@ -15,6 +15,7 @@ mod example;
 mod inference_paths;
 mod literal;
 mod media;
+mod other_paths;
 mod paths;
 mod reload_path;
 mod schema;

@@ -3,7 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::document::{Batching, Changes, InputKind, ModelDocument, TensorDocument};
-use super::{components, example, inference_paths, media, reload_path, schema, server_paths};
+use super::{
+    components, example, inference_paths, media, other_paths, reload_path, schema, server_paths,
+};
 
 const INTRODUCTION: &str = "A model has an entry for its predictions, with what it takes and answers. \
     Every answer carries `X-Request-ID`: yours, where you sent one. \
@@ -23,6 +25,7 @@ pub fn document(models: &[ModelDocument], changes: Changes) -> Value {
         .chain([
             json!({"name": server_paths::TAG, "description": "What is served, probes, metrics"}),
             json!({"name": inference_paths::TAG, "description": "For clients of Triton and KServe"}),
+            json!({"name": other_paths::TAG, "description": "For those who come from there"}),
         ])
         .collect();
     let mut components = components::components();

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::document::Changes;
-use super::{components, inference_paths, reload_path};
+use super::{components, inference_paths, other_paths, reload_path};
 
 /// With spaces, so that no model can have this name.
 pub const TAG: &str = "the server";
@@ -59,7 +59,9 @@ pub fn paths(models: &[&str], changes: Changes) -> Map<String, Value> {
         }
         reload_path::add(&mut paths, &of_model, changes);
     }
-    inference_paths::add(&mut paths, (!models.is_empty()).then_some(&of_model), changes);
+    let of_model = (!models.is_empty()).then_some(&of_model);
+    inference_paths::add(&mut paths, of_model, changes);
+    other_paths::add(&mut paths, of_model);
     paths
 }
 
