@@ -52,7 +52,11 @@ fn every_model_is_shown_and_the_page_loads_nothing_from_elsewhere() {
     let shown: Vec<String> = shown.iter().map(|path| path.replace('\u{200b}', "")).collect();
     let expected = ["dummy", "image-classifier", "sentiment", "text-embedder"];
     let expected = expected.map(|model| format!("/v1/{model}/predict"));
-    assert_eq!(shown, [&expected[..], &["/v1/{model}/reload".to_owned()]].concat());
+    // The models come first, each by its name; then what is for all of them.
+    assert_eq!(shown[..expected.len()], expected);
+    for path in ["/v1/{model}/reload", "/v2/models/{model}/infer", "/v1/models/{model}:predict"] {
+        assert!(shown.iter().any(|shown| shown == path), "{path}: {shown:?}");
+    }
     assert_self_contained(&browser, &forge);
 }
 
