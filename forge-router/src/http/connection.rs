@@ -36,7 +36,8 @@ const STREAMS: u32 = 1024;
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * STREAM_WINDOW;
 
-/// The largest piece of a body; each costs a look.
+/// The largest piece of a body. A connection holds at most one that has not come whole, outside
+/// `max_inflight_bytes`; docs/performance.md tells what larger ones would bring.
 const FRAME: u32 = 64 * 1024;
 
 /// How long a connection on which nothing is under way takes to end, at most.
