@@ -53,10 +53,16 @@ fn every_model_is_shown_and_the_page_loads_nothing_from_elsewhere() {
     let expected = ["dummy", "image-classifier", "sentiment", "text-embedder"];
     let expected = expected.map(|model| format!("/v1/{model}/predict"));
     // The models come first, each by its name; then what is for all of them.
-    assert_eq!(shown[..expected.len()], expected);
-    for path in ["/v1/{model}/reload", "/v2/models/{model}/infer", "/v1/models/{model}:predict"] {
-        assert!(shown.iter().any(|shown| shown == path), "{path}: {shown:?}");
-    }
+    let of_all = [
+        "/v1/{model}/reload",
+        "/v2/models/{model}/infer",
+        "/v2/repository/index",
+        "/v2/repository/models/{model}/load",
+        "/v2/repository/models/{model}/unload",
+        "/predictions/{model}",
+        "/v1/models/{model}:predict",
+    ];
+    assert_eq!(shown, [&expected[..], &of_all.map(str::to_owned)].concat());
     assert_self_contained(&browser, &forge);
 }
 

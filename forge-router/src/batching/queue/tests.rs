@@ -24,6 +24,11 @@ fn key(dims: &[u64]) -> Group {
     Group::of_tensors([TensorMeta { dtype: Dtype::Float32, shape: Shape::new(dims).unwrap() }])
 }
 
+/// Some moment: what counts is the time since then.
+fn beginning() -> Instant {
+    Instant::now()
+}
+
 /// A queue with a clock that only the test moves.
 struct Story {
     queue: Queue<&'static str>,
@@ -39,7 +44,7 @@ impl Story {
                 window: Duration::from_millis(window_ms),
                 longest_wait: LONGEST_WAIT,
             }),
-            start: Instant::now(),
+            start: beginning(),
             rows_limit: max_rows,
         }
     }

@@ -121,7 +121,7 @@ fn run(steps: Vec<Step>, window_ms: u64, longest_wait_ms: u64) {
         longest_wait: Duration::from_millis(longest_wait_ms),
     };
     let (mut queue, mut list) = (Queue::new(policy), List { policy, waiting: Vec::new() });
-    let mut now = Instant::now();
+    let mut now = beginning();
     for (number, step) in steps.into_iter().enumerate() {
         match step {
             Step::Push { group, level, rows, patience } => {
