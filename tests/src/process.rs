@@ -154,12 +154,21 @@ impl Process {
 
     /// Bytes of its own memory: RssAnon + RssFile, without what it shares.
     pub fn own_memory(&self) -> u64 {
+        self.resident(&["RssAnon:", "RssFile:"])
+    }
+
+    /// Bytes of its heap and its stacks that are in memory.
+    pub fn heap(&self) -> u64 {
+        self.resident(&["RssAnon:"])
+    }
+
+    fn resident(&self, kinds: &[&str]) -> u64 {
         let status = fs::read_to_string(self.file("status")).expect("its memory");
-        let kilobytes = |field| -> u64 {
-            let line = status.lines().find_map(|line| line.strip_prefix(field));
+        let kilobytes = |field: &&str| -> u64 {
+            let line = status.lines().find_map(|line| line.strip_prefix(*field));
             line.expect("the field").trim().trim_end_matches(" kB").parse().expect("a number")
         };
-        (kilobytes("RssAnon:") + kilobytes("RssFile:")) * 1024
+        kinds.iter().map(kilobytes).sum::<u64>() * 1024
     }
 
     /// The CPUs it may run on, as the kernel lists them: `0-3,7`.
