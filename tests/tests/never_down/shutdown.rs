@@ -68,14 +68,14 @@ fn nobody_outlives(forge: Forge, workers: usize) {
 
 #[test]
 fn a_router_that_is_killed_leaves_no_process_behind() {
-    let forge = Setup::new().test_model("m", "hang").with("workers = 2").start();
+    let setup = Setup::new().server("parallel_loads = 2").test_model("m", "hang");
+    let forge = setup.with("workers = 2").start();
     forge.write("new.model", "hang-load");
     let _hung = forge.send_predict("m", &json!({"input": [777]}));
     until("it runs", || forge.metric("forge_rows_total", &M) == 1.0);
     let _swap = forge.send_swap("m", "new.model");
-    until("the new worker loads", || forge.workers().len() > 2);
-    let workers = forge.workers().len();
-    nobody_outlives(forge, workers);
+    until("both new workers load", || forge.workers().len() == 4);
+    nobody_outlives(forge, 4);
 }
 
 #[test]
