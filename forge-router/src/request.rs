@@ -12,7 +12,6 @@ mod reply_to;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use forge_ipc::ComputeNanos;
 
 pub use self::joined::join;
@@ -20,6 +19,7 @@ pub use self::pending::{Pending, answer};
 pub use self::reply_to::{Replied, ReplyTo};
 use crate::batching::{Group, Priority};
 use crate::memory_budget::Reservation;
+use crate::pieces::Pieces;
 use crate::tensor::{Structure, TensorMeta};
 
 /// The inputs of a request.
@@ -31,8 +31,8 @@ pub struct Inputs {
     /// batched.
     pub rows: u32,
     /// The elements of each tensor, in the order of the model's arguments, little-endian, all rows one
-    /// after the other. They may be slices of the body that they came in.
-    pub data: Vec<Bytes>,
+    /// after the other. They may be parts of the body that they came in.
+    pub data: Vec<Pieces>,
 }
 
 impl Inputs {
@@ -41,8 +41,7 @@ impl Inputs {
         let all = self.rows.max(1) as usize;
         let data = self.data.iter().map(|data| {
             let row = data.len() / all;
-            let bytes = rows.start as usize * row..(rows.end as usize * row).min(data.len());
-            data.slice(bytes.start.min(bytes.end)..bytes.end)
+            data.slice(rows.start as usize * row..rows.end as usize * row)
         });
         let (group, data) = (self.group.clone(), data.collect());
         Self { group, rows: rows.end.saturating_sub(rows.start), data }

@@ -5,7 +5,6 @@ use std::os::fd::OwnedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use bytes::Bytes;
 use forge_ipc::{BatchId, Outcome, PeerViolation, RouterEnd, TensorMeta};
 use tokio::sync::Notify;
 
@@ -258,9 +257,11 @@ impl Ring {
             let slot = frame.tensor(meta).map_err(|full| unexpected(&full.to_string()))?;
             let mut offset = 0;
             for entry in &batch.entries {
-                let bytes = entry.item.inputs.data.get(index).map_or(&[][..], Bytes::as_ref);
-                frame.write(slot, offset, bytes).map_err(|full| unexpected(&full.to_string()))?;
-                offset += bytes.len() as u64;
+                for piece in entry.item.inputs.data.get(index).iter().flat_map(|data| data.iter()) {
+                    let written = frame.write(slot, offset, piece);
+                    written.map_err(|full| unexpected(&full.to_string()))?;
+                    offset += piece.len() as u64;
+                }
             }
         }
         if let Some(arguments) = &batch.group.arguments {

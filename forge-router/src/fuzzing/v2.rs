@@ -23,7 +23,7 @@ pub(super) fn request(bytes: &[u8]) {
     assert_eq!(head.binary.len(), head.request.inputs.len());
     let owned: usize = head.request.inputs.iter().map(|input| input.data.len()).sum();
     assert!(owned <= purse.taken, "{owned} bytes were read, {} were reserved", purse.taken);
-    let Ok(request) = attach(head, Bytes::copy_from_slice(tail)) else { return };
+    let Ok(request) = attach(head, Bytes::copy_from_slice(tail).into()) else { return };
     let whole: usize = request.inputs.iter().map(|input| input.data.len()).sum();
     assert_eq!(whole - owned, tail.len());
     accepted(&request);

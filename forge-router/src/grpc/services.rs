@@ -21,7 +21,7 @@ use super::call::Call;
 use super::generated::DESCRIPTORS;
 use super::generated::grpc_inference_service_server::GrpcInferenceServiceServer;
 use super::health::Health;
-use super::meter::{Manner, Metered};
+use super::meter::{Keep, Manner, Metered};
 use super::outbox::{Counted, Outbox};
 use super::service::Inference;
 use crate::http::{App, Caller, Encoding};
@@ -93,7 +93,11 @@ impl Services {
         let (told, told_id) = (Arc::clone(app), id.clone());
         let manner = Manner {
             draining: is_stream.then(|| caller.draining.clone()),
-            keeps_messages: is_infer,
+            keep: match (is_infer, encoding) {
+                (false, _) => Keep::Nothing,
+                (true, None) => Keep::Pieces,
+                (true, Some(_)) => Keep::Whole,
+            },
             refused: Box::new(move |error| told.record_failure(&told_id, "", error)),
         };
         let mut call = Call {

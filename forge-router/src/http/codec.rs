@@ -14,6 +14,7 @@ use super::tensors::no_rows;
 use crate::json::{self, DecodeError, Form};
 use crate::memory_budget::Reservation;
 use crate::model::{GivenInput, Interface, NamedInput, RowTensor, Version};
+use crate::pieces::Pieces;
 use crate::request::{Answer, Output, RequestError};
 use crate::tensor::{ArgumentKind, Dtype, TensorMeta};
 
@@ -119,7 +120,7 @@ pub(super) fn accept(
     }
     let held = memory.bytes();
     let arguments = inputs.group.arguments.as_ref().map_or(0, |arguments| arguments.len());
-    let kept = inputs.data.iter().map(Bytes::len).sum::<usize>() + arguments;
+    let kept = inputs.data.iter().map(Pieces::len).sum::<usize>() + arguments;
     memory.shrink(held.saturating_sub(kept));
     Ok(Decoded { inputs, memory, asked: Asked::default() })
 }

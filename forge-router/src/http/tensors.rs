@@ -18,6 +18,7 @@ use crate::formats::{
 };
 use crate::memory_budget::Reservation;
 use crate::model::{Interface, Version};
+use crate::pieces::Pieces;
 use crate::request::{Answer, RequestError};
 use crate::tensor::{Dtype, TensorMeta};
 use crate::v2::{self, Datatype, InferInput};
@@ -93,7 +94,7 @@ fn decode_now(
     let inputs = v2::accept(inputs, version.interface(), head.is_batch)?;
     // The body was held until here, so this only gives back.
     let arguments = inputs.group.arguments.as_ref().map_or(0, |arguments| arguments.len());
-    let kept = inputs.data.iter().map(Bytes::len).sum::<usize>() + arguments;
+    let kept = inputs.data.iter().map(Pieces::len).sum::<usize>() + arguments;
     memory.shrink(memory.bytes().saturating_sub(kept));
     Ok(Decoded { inputs, memory, asked: Asked::default() })
 }

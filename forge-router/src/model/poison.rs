@@ -88,9 +88,10 @@ impl Blamed {
 /// Of everything the model would get: dtypes, shapes, other arguments, elements.
 fn fingerprint(inputs: &Inputs) -> Fingerprint {
     let mut hash = Sha256::new();
+    // Each with its length, so that no two lists of fields read the same.
+    let length = |bytes: usize| (bytes as u64).to_le_bytes();
     let mut field = |bytes: &[u8]| {
-        // With its length, so that no two lists of fields read the same.
-        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(length(bytes.len()));
         hash.update(bytes);
     };
     for meta in inputs.group.row.iter() {
@@ -100,7 +101,8 @@ fn fingerprint(inputs: &Inputs) -> Fingerprint {
     }
     field(inputs.group.arguments.as_deref().unwrap_or_default());
     for data in &inputs.data {
-        field(data);
+        hash.update(length(data.len()));
+        data.iter().for_each(|piece| hash.update(piece));
     }
     hash.finalize().into()
 }

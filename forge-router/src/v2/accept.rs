@@ -178,7 +178,7 @@ fn check_bytes(input: &InferInput) -> Result<(), RequestError> {
         );
         return Err(invalid(input, &cause));
     }
-    if *dtype == Dtype::Bool && data.iter().any(|byte| *byte > 1) {
+    if *dtype == Dtype::Bool && data.bytes().any(|byte| *byte > 1) {
         return Err(invalid(input, "has a BOOL that is neither 0 nor 1"));
     }
     Ok(())

@@ -1,10 +1,10 @@
 //! From the inputs of a request, by name, to what each argument of the model gets.
 
-use bytes::Bytes;
 use forge_ipc::{Arguments, Given};
 
 use super::{Input, Interface};
 use crate::batching::Group;
+use crate::pieces::Pieces;
 use crate::request::{Inputs, RequestError};
 use crate::tensor::{ArgumentKind, MAX_TENSORS, TensorMeta, Value};
 
@@ -27,7 +27,7 @@ pub enum GivenInput {
 #[derive(Debug)]
 pub struct RowTensor {
     pub row: TensorMeta,
-    pub data: Bytes,
+    pub data: Pieces,
 }
 
 impl Interface {
@@ -135,7 +135,7 @@ struct Taken {
     /// One for each argument up to the last that is given.
     slots: Vec<Given>,
     row: Vec<TensorMeta>,
-    data: Vec<Bytes>,
+    data: Vec<Pieces>,
 }
 
 impl Taken {

@@ -93,7 +93,7 @@ fn decoded(request: &Request) -> Result<InferRequest, String> {
 
 fn data(datatype: &str, contents: Contents) -> Result<Vec<u8>, String> {
     decoded(&of(vec![input(datatype, Some(contents))], &[]))
-        .map(|mut request| request.inputs.remove(0).data.to_vec())
+        .map(|mut request| request.inputs.remove(0).data.whole().to_vec())
 }
 
 #[test]
@@ -101,10 +101,12 @@ fn the_head_is_read_wherever_it_stands() {
     let mut request = of(vec![input("FP32", None)], &[b"abcd"]);
     (request.model_version, request.id) = ("3".to_owned(), "i".to_owned());
     let mut bytes = request.encode_to_vec();
-    let expected = Head { model: "m".into(), version: "3".into(), id: "i".into() };
-    assert_eq!(head(&bytes).unwrap(), expected);
+    // All but the raw tensor is read: the input's name, its datatype and its shape.
+    let read = request.inputs[0].encoded_len();
+    let expected = Head { model: "m".into(), version: "3".into(), id: "i".into(), read };
+    assert_eq!(head(&bytes.clone().into()).unwrap(), expected);
     bytes.rotate_left(3);
-    assert_eq!(head(&bytes).unwrap(), expected);
+    assert_eq!(head(&bytes.into()).unwrap(), expected);
 }
 
 #[test]
@@ -113,9 +115,9 @@ fn raw_contents_are_the_inputs_in_their_order() {
     request.outputs.push(Output { name: "y".to_owned(), ..Default::default() });
     let decoded = decoded(&request).unwrap();
     let inputs: Vec<_> =
-        decoded.inputs.iter().map(|input| (&*input.data, input.datatype)).collect();
+        decoded.inputs.iter().map(|input| (input.data.clone().whole(), input.datatype)).collect();
     let [byte, short] = [Dtype::Uint8, Dtype::Int16].map(Datatype::Numbers);
-    assert_eq!(inputs, [(&b"ab"[..], byte), (b"cdef", short)]);
+    assert_eq!(inputs, [("ab".into(), byte), ("cdef".into(), short)]);
     assert_eq!(decoded.inputs[0].shape, [2]);
     assert_eq!(decoded.outputs[0].name, "y");
 }
@@ -204,23 +206,24 @@ fn parameters_are_heeded_ignored_or_refused() {
 fn what_tensors_take_beyond_the_message_is_reserved_before_it_is_allocated() {
     // A byte of a message is eight of INT64.
     let contents = Contents { longs: vec![1; 10], ..Default::default() };
-    let request = Bytes::from(of(vec![input("INT64", Some(contents))], &[]).encode_to_vec());
+    let request = Pieces::from(of(vec![input("INT64", Some(contents))], &[]).encode_to_vec());
     let (small, large) = (MemoryBudget::new(79), MemoryBudget::new(80));
     let refused = decode(&request, &mut small.reservation());
     assert!(matches!(refused, Err(RequestError::MemoryFull { limit: 79 })));
     let mut memory = large.reservation();
     decode(&request, &mut memory).unwrap();
     assert_eq!(memory.bytes(), 80);
-    // Raw ones are slices of it.
+    // Raw ones are parts of it.
     let raw = Bytes::from(of(vec![input("UINT8", None)], &[b"abcdefgh"]).encode_to_vec());
-    let decoded = decode(&raw, &mut MemoryBudget::new(0).reservation()).unwrap();
-    assert!(raw.as_ptr_range().contains(&decoded.inputs[0].data.as_ptr()));
+    let decoded = decode(&raw.clone().into(), &mut MemoryBudget::new(0).reservation()).unwrap();
+    let data = decoded.inputs[0].data.clone().whole();
+    assert!(raw.as_ptr_range().contains(&data.as_ptr()));
 }
 
 #[test]
 fn a_message_of_countless_fields_is_refused_before_they_are_kept() {
     for field in [[0x2A, 0], [0x32, 0], [0x3A, 0]] {
-        let message = Bytes::from(field.repeat(MOST_FIELDS + 1));
+        let message = Pieces::from(field.repeat(MOST_FIELDS + 1));
         assert!(head(&message).unwrap_err().to_string().contains("16384 fields"));
         let mut memory = MemoryBudget::new(1000).reservation();
         assert!(decode(&message, &mut memory).is_err());
