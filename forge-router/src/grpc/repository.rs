@@ -1,10 +1,11 @@
 //! The models as a repository: which there are, and their loading and unloading for those who may.
 
-use super::call::Asked;
-use super::generated::repository_index_response::ModelIndex;
-use super::generated::{
+use forge_proto::repository_index_response::ModelIndex;
+use forge_proto::{
     RepositoryIndexResponse, RepositoryModelLoadRequest, RepositoryModelUnloadRequest,
 };
+
+use super::call::Asked;
 use crate::http::{App, HttpError, admin, models};
 use crate::operator::{Asker, OperationError};
 use crate::v2;

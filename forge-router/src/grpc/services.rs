@@ -18,7 +18,6 @@ use tower_service::Service;
 use tracing::error;
 
 use super::call::Call;
-use super::generated::DESCRIPTORS;
 use super::generated::grpc_inference_service_server::GrpcInferenceServiceServer;
 use super::health::Health;
 use super::meter::{Keep, Manner, Metered};
@@ -136,7 +135,7 @@ impl std::fmt::Debug for Services {
 fn reflection() -> Vec<(&'static str, Handler)> {
     let builder = || {
         tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(forge_proto::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let handlers = builder().build_v1().and_then(|current| {

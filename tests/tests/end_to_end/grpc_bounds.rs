@@ -13,7 +13,7 @@ const DEADLINE_EXCEEDED: &str = "4";
 const UNIMPLEMENTED: &str = "12";
 const INTERNAL: &str = "13";
 
-fn bytes(count: usize) -> super::grpc_client::inference::ModelInferRequest {
+fn bytes(count: usize) -> forge_proto::ModelInferRequest {
     raw_request("m", "UINT8", &[1, count as i64], vec![1; count])
 }
 
@@ -97,8 +97,7 @@ fn requests_are_answered_through_the_grace_and_refused_after_it() {
     forge.process().signal(Signal::SIGTERM);
     until("it drains", || forge.get("/health/ready").status == 503);
     let mut client = grpc.client.clone();
-    let ready =
-        grpc.wait(client.server_ready(super::grpc_client::inference::ServerReadyRequest {}));
+    let ready = grpc.wait(client.server_ready(forge_proto::ServerReadyRequest {}));
     assert!(!ready.unwrap().into_inner().ready);
     grpc.infer(floats("m", &[1.0])).unwrap();
     forge.wait_for_log(&["new predictions are refused"]);
