@@ -32,6 +32,7 @@ mod metrics;
 pub mod models;
 mod negotiation;
 mod openapi;
+mod order;
 mod outgoing;
 mod predict;
 mod prediction;
