@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! cli ─► config ─► serve (composition root)
-//!                    ├─ http ─► model ─► dispatch ─► (rings) ─► workers
-//!                    ├─ supervisor: processes, their life cycle, their rings
+//!                    ├─ http, grpc ─► model ─► dispatch ─► (rings) ─► workers
+//!                    ├─ http, grpc, ctl ─► operator ─► supervisor: processes, their life cycle, their rings
 //!                    └─ metrics, logging
 //! ```
 //!
