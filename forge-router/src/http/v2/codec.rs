@@ -80,9 +80,8 @@ fn decode_now(
     let body = if tail_bytes > 0 { json.len() + tail_bytes } else { 0 };
     drop(json);
     let owned = inputs.data.iter().map(Pieces::len).sum::<usize>().saturating_sub(tail_bytes);
-    let arguments = inputs.group.arguments.as_ref().map_or(0, |arguments| arguments.len());
-    let held = memory.bytes();
-    memory.shrink(held.saturating_sub(body + owned + arguments));
+    let kept = body + owned + inputs.group.argument_bytes();
+    memory.shrink(memory.bytes().saturating_sub(kept));
     Ok((request, inputs, memory))
 }
 
