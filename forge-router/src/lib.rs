@@ -29,6 +29,7 @@ mod logging;
 mod memory_budget;
 mod metrics;
 mod model;
+mod numbers;
 mod operator;
 mod pieces;
 mod readable;

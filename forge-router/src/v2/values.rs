@@ -1,6 +1,7 @@
 //! Inputs that are no tensors to the model: a number, a string, a list of numbers; one for all rows.
 
 use super::{Datatype, InferInput, read_texts};
+use crate::numbers::numbers;
 use crate::tensor::{ArgumentKind, Dtype, Value};
 
 /// Bytes of such an input. It travels with the batch, whose room for such is small; a client that
@@ -99,19 +100,8 @@ fn integers(input: &InferInput) -> Option<Vec<i64>> {
 }
 
 fn floats(input: &InferInput) -> Option<Vec<f64>> {
-    let data = &input.data.clone().whole();
     let Datatype::Numbers(dtype) = input.datatype else { return None };
-    Some(match dtype {
-        Dtype::Float16 => {
-            chunks(data).map(|bytes| half::f16::from_le_bytes(bytes).to_f64()).collect()
-        }
-        Dtype::Bfloat16 => {
-            chunks(data).map(|bytes| half::bf16::from_le_bytes(bytes).to_f64()).collect()
-        }
-        Dtype::Float32 => chunks(data).map(|bytes| f64::from(f32::from_le_bytes(bytes))).collect(),
-        Dtype::Float64 => chunks(data).map(f64::from_le_bytes).collect(),
-        _ => integers(input)?.into_iter().map(|int| int as f64).collect(),
-    })
+    (dtype != Dtype::Bool).then(|| numbers(dtype, &input.data.clone().whole()))
 }
 
 fn chunks<const N: usize>(data: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
