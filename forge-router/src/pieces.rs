@@ -118,7 +118,7 @@ mod tests {
             let (start, end) = (range.0.min(range.1), range.0.max(range.1));
             let (from, to) = (start.min(all.len()), end.min(all.len()));
             prop_assert_eq!(&pieces.slice(start..end).whole()[..], &all[from..to]);
-            let mut rest = pieces.clone();
+            let mut rest = pieces;
             let front = rest.split_to(start);
             prop_assert_eq!(&front.whole()[..], &all[..from]);
             prop_assert_eq!(&rest.whole()[..], &all[from..]);
