@@ -30,6 +30,7 @@ mod memory_budget;
 mod metrics;
 mod model;
 mod operator;
+mod padding;
 mod readable;
 mod request;
 mod runtime;

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use forge_ipc::{BatchId, Outcome, PeerViolation, RouterEnd, TensorMeta};
 use tokio::sync::Notify;
 
+use super::padded::{PaddedTensor, write_padded, write_plain};
 use super::recovery::Wreck;
 use super::scatter::{self, Scatter, Taken};
 use crate::batching::Batch;
@@ -258,9 +259,16 @@ impl Ring {
             let slot = frame.tensor(meta).map_err(|full| unexpected(&full.to_string()))?;
             let mut offset = 0;
             for entry in &batch.entries {
-                let bytes = entry.item.inputs.data.get(index).map_or(&[][..], Bytes::as_ref);
-                frame.write(slot, offset, bytes).map_err(|full| unexpected(&full.to_string()))?;
-                offset += bytes.len() as u64;
+                let inputs = &entry.item.inputs;
+                let bytes = inputs.data.get(index).map_or(&[][..], Bytes::as_ref);
+                offset += match &inputs.padding {
+                    None => write_plain(&mut frame, (slot, offset), bytes),
+                    Some(padding) => {
+                        let tensor = PaddedTensor { padding, index, row, rows: entry.rows };
+                        write_padded(&mut frame, (slot, offset), &tensor, bytes)
+                    }
+                }
+                .map_err(|error| unexpected(&error.to_string()))?;
             }
         }
         if let Some(arguments) = &batch.group.arguments {
