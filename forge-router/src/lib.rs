@@ -31,6 +31,7 @@ mod metrics;
 mod model;
 mod numbers;
 mod operator;
+mod padding;
 mod pieces;
 mod readable;
 mod request;

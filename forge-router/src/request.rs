@@ -19,6 +19,7 @@ pub use self::pending::{Pending, answer};
 pub use self::reply_to::{Replied, ReplyTo};
 use crate::batching::{Group, Priority};
 use crate::memory_budget::Reservation;
+use crate::padding::Padding;
 use crate::pieces::Pieces;
 use crate::tensor::{Structure, TensorMeta};
 
@@ -33,6 +34,9 @@ pub struct Inputs {
     /// The elements of each tensor, in the order of the model's arguments, little-endian, all rows one
     /// after the other. They may be parts of the body that they came in.
     pub data: Vec<Pieces>,
+    /// How its rows come to be as long as those of its group; `None` where they are. The data are
+    /// without padding, and a mask that is made has none.
+    pub padding: Option<Box<Padding>>,
 }
 
 impl Inputs {
@@ -44,7 +48,17 @@ impl Inputs {
             data.slice(rows.start as usize * row..rows.end as usize * row)
         });
         let (group, data) = (self.group.clone(), data.collect());
-        Self { group, rows: rows.end.saturating_sub(rows.start), data }
+        let padding = self.padding.clone();
+        Self { group, rows: rows.end.saturating_sub(rows.start), data, padding }
+    }
+
+    /// Leaves its rows as long as they came.
+    pub fn give_up_padding(&mut self) {
+        if let Some(padding) = &mut self.padding {
+            let mut row = self.group.row.to_vec();
+            padding.give_up(&mut row);
+            self.group.row = row.into();
+        }
     }
 }
 

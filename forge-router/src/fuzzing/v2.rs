@@ -86,5 +86,5 @@ static OF_EVERY_KIND: LazyLock<Interface> = LazyLock::new(|| {
     ];
     let arguments = arguments.map(argument).to_vec();
     let signature = Signature { arguments, likely_row: None };
-    Interface::join(&signature, &[], true).unwrap_or_else(|error| panic!("{error}"))
+    Interface::join(&signature, &[], true, None).unwrap_or_else(|error| panic!("{error}"))
 });

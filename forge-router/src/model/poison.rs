@@ -119,7 +119,12 @@ mod tests {
         let shape = Shape::new(dims).unwrap();
         let bytes = dims.iter().product::<u64>() as usize;
         let meta = TensorMeta { dtype: Dtype::Uint8, shape };
-        Inputs { group: Group::of_tensors([meta]), rows: 1, data: vec![vec![byte; bytes].into()] }
+        Inputs {
+            group: Group::of_tensors([meta]),
+            rows: 1,
+            data: vec![vec![byte; bytes].into()],
+            padding: None,
+        }
     }
 
     #[test]
@@ -138,7 +143,7 @@ mod tests {
         let inputs = |bytes: &[u8]| {
             let meta = TensorMeta { dtype: Dtype::Uint8, shape: Shape::new(&[1]).unwrap() };
             let (group, rows) = (Group::of_tensors([meta]), bytes.len() as u32);
-            Inputs { group, rows, data: vec![bytes.to_vec().into()] }
+            Inputs { group, rows, data: vec![bytes.to_vec().into()], padding: None }
         };
         blamed.add(&inputs(&[3, 4]), "x", now);
         let whole = inputs(&[1, 2, 3, 4, 5]);

@@ -71,7 +71,7 @@ mod tests {
         assert!(memory.grow(15));
         let data =
             vec![vec![0u8, 1, 2, 3, 4, 5, 6, 7, 8, 9].into(), vec![20, 21, 22, 23, 24].into()];
-        let inputs = Inputs { group: Group::of_tensors([]), rows: 5, data };
+        let inputs = Inputs { group: Group::of_tensors([]), rows: 5, data, padding: None };
         let (client, _replied) = oneshot::channel();
         let pending = Pending::new(inputs, ReplyTo::Client(client), memory);
         let (first, rest) = pending.split_rows(2);
