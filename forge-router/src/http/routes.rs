@@ -99,6 +99,10 @@ pub async fn answer(
         // Whoever keeps the connection opens the next one where it is still answered.
         reply = reply::last(reply);
     }
+    if parts.method == Method::HEAD {
+        // Over HTTP/2 hyper would send it.
+        reply = reply::without_body(reply);
+    }
     if app.settings.access_log {
         let (method, path, status) = (&parts.method, parts.uri.path(), reply.status().as_u16());
         let duration_ms = began.elapsed().as_secs_f64() * 1000.0;
