@@ -24,6 +24,7 @@ mod cors;
 mod docs_page;
 mod encoding;
 mod error;
+mod form;
 pub mod health;
 mod kserve_v1;
 mod listener;
@@ -55,6 +56,8 @@ pub use codec::{LARGE, aside};
 pub use encoding::expand;
 pub use encoding::{Encoding, expand_aside};
 pub use error::HttpError;
+#[cfg(any(test, feature = "fuzzing"))]
+pub use form::only_field;
 pub use listener::{BindError, Door, Listener};
 pub use prediction::{Asked, Decoded, Encoded, Prediction, Protocol, Served};
 pub use routes::Caller;

@@ -126,8 +126,8 @@ async fn dispatch(
             return predict::answer_in(app, parts, body, &target, id, |_| Ok(KServeV1::new)).await;
         }
         Ok(Some(Route::TorchServe(target))) => {
-            return predict::answer_in(app, parts, body, &target, id, |_| Ok(TorchServe::new))
-                .await;
+            let prepare = |head: &Parts| Ok(TorchServe::begin(head));
+            return predict::answer_in(app, parts, body, &target, id, prepare).await;
         }
         Ok(Some(Route::Reload { model })) => {
             return reload::answer(app, peer, parts, body, &model, id).await;
