@@ -12,6 +12,7 @@ mod batching;
 mod behind_a_proxy;
 mod broken_workers;
 mod check_command;
+mod compressed_bodies;
 mod containers;
 mod cross_origin;
 mod ctl;
