@@ -51,6 +51,7 @@ mod models_and_health;
 mod monitoring;
 mod openapi;
 mod other_commands;
+mod padded_lengths;
 mod predict;
 mod priorities;
 mod python_configurations;
