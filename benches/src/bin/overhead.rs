@@ -53,7 +53,7 @@ async fn compare(forge: &Server, bare: &Server, connections: usize) -> io::Resul
         Spread::of(&rounds.iter().map(|round| round.requests_per_second()).collect::<Vec<_>>())
     };
     let latencies = |rounds: &[Measured]| {
-        Spread::of(&rounds.iter().map(|round| round.median_latency_micros()).collect::<Vec<_>>())
+        Spread::of(&rounds.iter().map(|round| round.latency_micros(0.5)).collect::<Vec<_>>())
     };
     let (our_rate, their_rate) = (rates(&ours), rates(&theirs));
     let (our_latency, their_latency) = (latencies(&ours), latencies(&theirs));
