@@ -42,6 +42,7 @@ def main() -> int:
     arguments = _arguments()
     settings = Settings(
         model=arguments.model,
+        input=arguments.input,
         dtype=arguments.dtype,
         shape=dims(arguments.shape),
         output_shape=dims(arguments.output_shape),
@@ -95,6 +96,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("peer", choices=PEERS)
     parser.add_argument("model", help="double, mean, or a TorchScript file")
+    parser.add_argument("--input", default="x", help="what protocols with names call the model's input")
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--shape", required=True, help="of one row, such as 3x224x224; -1 where it varies")
     parser.add_argument("--output-shape", required=True)

@@ -14,6 +14,8 @@ class Settings:
 
     model: str
     """`double`, `mean`, or a TorchScript file."""
+    input: str
+    """What protocols with names call the model's input."""
     dtype: str
     """Of the elements of a row, as NumPy calls it."""
     shape: tuple[int, ...]
@@ -40,6 +42,7 @@ class Settings:
 
         return cls(
             model=value("model"),
+            input=value("input"),
             dtype=value("dtype"),
             shape=dims(value("shape")),
             output_shape=dims(value("output_shape")),

@@ -26,7 +26,7 @@ DTYPES = {"float32": "FP32", "int64": "INT64"}
 CONFIG = """\
 backend: "python"
 max_batch_size: {max_batch_size}
-input [ {{ name: "x" data_type: TYPE_{dtype} dims: [ {dims} ] allow_ragged_batch: {ragged} }} ]
+input [ {{ name: "{input}" data_type: TYPE_{dtype} dims: [ {dims} ] allow_ragged_batch: {ragged} }} ]
 output [ {{ name: "output" data_type: TYPE_FP32 dims: [ {output_dims} ] }} ]
 instance_group [ {{ count: 1 kind: KIND_CPU }} ]
 dynamic_batching {{ max_queue_delay_microseconds: 0 }}
@@ -86,6 +86,7 @@ def _write_repository(folder: Path, settings: Settings) -> None:
     shutil.copy(HERE / "triton_model.py", version / "model.py")
     config = CONFIG.format(
         max_batch_size=settings.max_batch_size,
+        input=settings.input,
         dtype=DTYPES[settings.dtype],
         dims=", ".join(map(str, settings.shape)),
         output_dims=", ".join(map(str, settings.output_shape)),

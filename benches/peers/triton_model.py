@@ -17,9 +17,10 @@ class TritonPythonModel:
     """Each request holds one row."""
 
     def initialize(self, _arguments: dict[str, str]) -> None:
-        self.model = models.load(Settings.from_environment())
+        settings = Settings.from_environment()
+        self.input, self.model = settings.input, models.load(settings)
 
     def execute(self, requests: list[pb_utils.InferenceRequest]) -> list[pb_utils.InferenceResponse]:
-        rows = [pb_utils.get_input_tensor_by_name(request, "x").as_numpy()[0] for request in requests]
+        rows = [pb_utils.get_input_tensor_by_name(request, self.input).as_numpy()[0] for request in requests]
         answers = (pb_utils.Tensor("output", answer[None]) for answer in self.model(rows))
         return [pb_utils.InferenceResponse([answer]) for answer in answers]

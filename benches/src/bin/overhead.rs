@@ -33,7 +33,7 @@ async fn main() -> io::Result<()> {
     for connections in [50, 10, 1] {
         compare(&forge, &bare, connections).await?;
     }
-    let megabytes = forge.memory()? as f64 / 1e6;
+    let megabytes = forge.process().own_memory() as f64 / 1e6;
     println!("router memory after that, without the regions: {megabytes:.1} MB (goal 25)");
     println!("start to ready: {} s (goal 1.5)", Spread::of(&starts));
     Ok(())

@@ -67,7 +67,7 @@ fn run_loop(
     let (kind, dims) = (kind(dtype)?, dims(shape)?);
     let mut model = load(model, setting)?;
     let rows = dims.first().copied().unwrap_or_default();
-    let elements = dims.iter().product();
+    let elements: i64 = dims.iter().product();
     let batch = Tensor::f_arange(elements, (Kind::Int64, Device::Cpu))
         .and_then(|numbers| numbers.f_remainder(97))
         .and_then(|numbers| numbers.f_add_scalar(1)?.f_reshape(&dims)?.f_to_kind(kind))
