@@ -1,18 +1,30 @@
-//! Shared parts of the measures: servers as child processes, a closed-loop load, medians.
+//! Measures of Forge and of any other server of models: one load generator, what it needs to ask a
+//! model and to check its answers, servers as child processes, and charts.
+//!
+//! ```text
+//! Endpoint ─► model (its inputs) ─► inputs (requests) ─► learn (answers) ─► load ─► Measured ─► chart
+//! ```
 //!
 //! Figures of one machine mean little and differ from minute to minute: a measure runs both sides
 //! in turn, several rounds, and prints the ratio of medians with the spread beside it.
 
 #![forbid(unsafe_code)]
 
-mod grpc_load;
-mod load;
+pub mod answers;
+pub mod chart;
+pub mod inputs;
+pub mod learn;
+pub mod load;
+pub mod model;
+pub mod numbers;
 mod paced;
+pub mod protobuf;
+pub mod protocol;
 mod server;
 mod statistics;
+pub mod target;
 
-pub use grpc_load::{GrpcLoad, field, run_grpc, varint};
-pub use load::{Load, Measured, run};
+pub use load::{Exchange, Expected, Load, Measured, Pace, Transport, run};
 pub use paced::Paced;
 pub use server::{Server, binary};
 pub use statistics::{Spread, median, quantile};

@@ -28,7 +28,7 @@ const CLIENT: Side = Side { folder: "tests/tests/end_to_end/generated", files: &
 #[test]
 fn what_is_committed_is_what_is_generated() {
     let server = TempDir::new();
-    let message = "crate::grpc::Message";
+    let message = "crate::grpc::Kept";
     generate(server.path(), |builder| {
         builder.build_client(false).extern_path(".inference.ModelInferRequest", message)
     });

@@ -5,9 +5,13 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use forge_benches::{Load, Server, Spread, binary, run};
+use forge_benches::load::post;
+use forge_benches::{
+    Exchange, Expected, Load, Measured, Pace, Server, Spread, Transport, binary, run,
+};
 
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(3);
@@ -42,14 +46,14 @@ async fn main() -> io::Result<()> {
 async fn compare(forge: &Server, bare: &Server, connections: usize) -> io::Result<()> {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        ours.push(run(&load(forge, connections)).await?);
-        theirs.push(run(&load(bare, connections)).await?);
+        ours.push(measure(forge, connections).await?);
+        theirs.push(measure(bare, connections).await?);
     }
-    let rates = |rounds: &[forge_benches::Measured]| {
-        Spread::of(&rounds.iter().map(|round| round.requests_per_second).collect::<Vec<_>>())
+    let rates = |rounds: &[Measured]| {
+        Spread::of(&rounds.iter().map(|round| round.requests_per_second()).collect::<Vec<_>>())
     };
-    let latencies = |rounds: &[forge_benches::Measured]| {
-        Spread::of(&rounds.iter().map(|round| round.median_latency_micros).collect::<Vec<_>>())
+    let latencies = |rounds: &[Measured]| {
+        Spread::of(&rounds.iter().map(|round| round.median_latency_micros()).collect::<Vec<_>>())
     };
     let (our_rate, their_rate) = (rates(&ours), rates(&theirs));
     let (our_latency, their_latency) = (latencies(&ours), latencies(&theirs));
@@ -61,15 +65,21 @@ async fn compare(forge: &Server, bare: &Server, connections: usize) -> io::Resul
     Ok(())
 }
 
-fn load(server: &Server, connections: usize) -> Load {
+async fn measure(server: &Server, connections: usize) -> io::Result<Measured> {
     let numbers: Vec<String> = (0..128).map(|i| format!("{:.6}", f64::from(i) * 0.731)).collect();
-    Load {
+    let body = format!("{{\"input\":[{}]}}", numbers.join(","));
+    let headers = "Content-Type: application/json\r\n";
+    let exchange = Exchange {
+        request: post(&server.address, "/v1/dummy/predict", headers, body.as_bytes()),
+        expected: Expected::containing(b"\"output\":[0.0,1.462,2.924,"),
+    };
+    let load = Load {
         address: server.address.clone(),
-        path: "/v1/dummy/predict".to_owned(),
-        headers: "Content-Type: application/json\r\n".to_owned(),
-        body: format!("{{\"input\":[{}]}}", numbers.join(",")).into(),
-        expected: "\"output\":[0.0,1.462,2.924,".into(),
-        connections,
+        transport: Transport::Http1,
+        exchanges: Arc::new([exchange]),
+        pace: Pace::Closed { connections },
         duration: ROUND,
-    }
+        timeout: Duration::from_secs(30),
+    };
+    run(&load).await.map_err(io::Error::other)?.only_right()
 }

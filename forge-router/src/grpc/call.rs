@@ -13,7 +13,7 @@ use tonic::Status;
 use super::meter::{Arrived, Inbox};
 use super::outbox::Outbox;
 use super::timeout;
-use crate::http::{App, Encoding};
+use crate::http::Encoding;
 
 /// One call, from the bytes of its head to the last of its answer; it travels in the extensions of
 /// tonic's request.
@@ -34,9 +34,8 @@ pub struct Call {
 
 impl Call {
     /// The message that came next.
-    pub fn arrived(&self, app: &App) -> Arrived {
-        let none = || Arrived { memory: app.budget().reservation(), is_compressed: false };
-        self.inbox.take().unwrap_or_else(none)
+    pub fn arrived(&self) -> Result<Arrived, Status> {
+        self.inbox.take().ok_or_else(|| Status::internal("a message that is not in the inbox"))
     }
 }
 

@@ -1,7 +1,7 @@
 //! `ModelInfer`: one prediction, from the bytes of its message to the message of its answer.
 //!
 //! ```text
-//! Message ─► head: model, version, id ─► Prediction::run ─► decode ─► v2::accept ─► … ─► v2::select ─► encode
+//! message ─► head: model, version, id ─► Prediction::run ─► decode ─► v2::accept ─► … ─► v2::select ─► encode
 //!             (before it is admitted)                     (beside the event loop where it is large)
 //! ```
 
@@ -19,7 +19,6 @@ use self::decode::Head;
 pub use self::decode::decode as decode_request;
 pub use self::encode::Answered;
 use super::call::Asked;
-use super::message::Message;
 use super::meter::Arrived;
 use crate::http::{
     self, App, Decoded, Encoded, HttpError, LARGE, Prediction, Protocol, Served, aside,
@@ -41,13 +40,8 @@ pub struct Refused {
 ///
 /// # Errors
 /// Whatever HTTP refuses too; it has been logged.
-pub async fn infer(
-    app: &Arc<App>,
-    asked: &Asked,
-    message: Message,
-    arrived: Arrived,
-) -> Result<Answered, Refused> {
-    let read = read(app, asked, message, arrived).await;
+pub async fn infer(app: &Arc<App>, asked: &Asked, arrived: Arrived) -> Result<Answered, Refused> {
+    let read = read(app, asked, arrived).await;
     let (head, message) = read.map_err(|error| {
         app.record_failure(&asked.call.id, "", &error);
         Refused { id: String::new(), error }
@@ -70,8 +64,7 @@ pub async fn infer(
 async fn read(
     app: &App,
     asked: &Asked,
-    Message(mut message): Message,
-    Arrived { mut memory, is_compressed }: Arrived,
+    Arrived { mut message, mut memory, is_compressed }: Arrived,
 ) -> Result<(Head, Infer), HttpError> {
     if let Some(encoding) = asked.call.encoding.filter(|_| is_compressed) {
         (message, memory) = expand_aside(encoding, message, memory, app.body_bounds()).await?;

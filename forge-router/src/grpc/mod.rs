@@ -11,7 +11,7 @@
 //! it: the bytes of a message are reserved when it is announced, before they come ([`meter`]), and an
 //! answer stays counted until its client has read it ([`outbox`]). The messages of inference are not
 //! decoded by generated code: what that allocates follows from what a client wrote, not from what was
-//! reserved ([`infer`]).
+//! reserved ([`infer`]). Nor do they go through tonic's buffer ([`kept`]).
 //!
 //! Sources: Triton's `grpc_service.proto`, of which open-inference-protocol's `open_inference_grpc.proto`
 //! is a part; gRPC's `PROTOCOL-HTTP2.md` and `health-checking.md`. The code that is generated of the
@@ -21,7 +21,7 @@ mod call;
 mod error;
 mod health;
 mod infer;
-mod message;
+mod kept;
 mod meter;
 mod models;
 mod outbox;
@@ -49,7 +49,7 @@ mod generated {
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub use infer::decode_request;
-pub use message::Message;
+pub use kept::Kept;
 pub use outbox::Counted;
 pub use services::{Services, code_of, is_call};
 pub use tonic::Status;

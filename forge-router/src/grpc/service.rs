@@ -9,7 +9,7 @@ use super::error::to_status;
 use super::generated::grpc_inference_service_server::GrpcInferenceService;
 use super::generated::*;
 use super::infer::{Answered, Refused, infer};
-use super::message::Message;
+use super::kept::Kept;
 use super::{models, repository, statistics, stream};
 use crate::http::{App, HttpError, health};
 use crate::v2::{EXTENSIONS, SERVER_NAME};
@@ -63,10 +63,10 @@ impl GrpcInferenceService for Inference {
         told(models::metadata(&self.app, &name, &version))
     }
 
-    async fn model_infer(&self, request: Request<Message>) -> Answer<ModelInferResponse> {
-        let (asked, message) = Asked::of(request)?;
-        let arrived = asked.call.arrived(&self.app);
-        match infer(&self.app, &asked, message, arrived).await {
+    async fn model_infer(&self, request: Request<Kept>) -> Answer<ModelInferResponse> {
+        let (asked, Kept) = Asked::of(request)?;
+        let arrived = asked.call.arrived()?;
+        match infer(&self.app, &asked, arrived).await {
             Ok(Answered { response, memory }) => {
                 asked.call.outbox.put(memory);
                 Ok(Response::new(response))
@@ -79,7 +79,7 @@ impl GrpcInferenceService for Inference {
 
     async fn model_stream_infer(
         &self,
-        request: Request<tonic::Streaming<Message>>,
+        request: Request<tonic::Streaming<Kept>>,
     ) -> Answer<Self::ModelStreamInferStream> {
         let (asked, requests) = Asked::of(request)?;
         Ok(Response::new(stream::infer_all(Arc::clone(&self.app), asked, requests)))

@@ -93,7 +93,7 @@ impl Services {
         let (told, told_id) = (Arc::clone(app), id.clone());
         let manner = Manner {
             draining: is_stream.then(|| caller.draining.clone()),
-            hides_compression: encoding.is_some(),
+            keeps_messages: is_infer,
             refused: Box::new(move |error| told.record_failure(&told_id, "", error)),
         };
         let mut call = Call {

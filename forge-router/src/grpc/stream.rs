@@ -11,7 +11,7 @@ use tonic::{Status, Streaming};
 use super::call::Asked;
 use super::generated::{ModelInferResponse, ModelStreamInferResponse};
 use super::infer::{Answered, Refused, infer};
-use super::message::Message;
+use super::kept::Kept;
 use crate::http::App;
 
 /// Requests of one call at a time; those behind wait in the connection, where HTTP/2 holds their sender
@@ -23,14 +23,14 @@ pub type Answers = Pin<Box<dyn Stream<Item = Result<ModelStreamInferResponse, St
 
 /// Answers the requests as they come, until there are no more or one cannot be read. Dropping the
 /// answers takes back what is still waiting.
-pub fn infer_all(app: Arc<App>, asked: Asked, requests: Streaming<Message>) -> Answers {
+pub fn infer_all(app: Arc<App>, asked: Asked, requests: Streaming<Kept>) -> Answers {
     let asked = Arc::new(asked);
     let outbox = asked.call.outbox.clone();
     let answers = requests.map(move |message| {
         let (app, asked) = (Arc::clone(&app), Arc::clone(&asked));
         // Taken while messages are in the order in which they came.
-        let arrived = asked.call.arrived(&app);
-        async move { Ok(infer(&app, &asked, message?, arrived).await) }
+        let arrived = message.and_then(|Kept| asked.call.arrived());
+        async move { Ok(infer(&app, &asked, arrived?).await) }
     });
     let answers = answers.buffered(AT_ONCE).map(move |answer: Result<_, Status>| {
         Ok(match answer? {

@@ -7,16 +7,13 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
 use super::error::HttpError;
+use super::gathered::Gathered;
 use crate::memory_budget::Reservation;
 use crate::request::RequestError;
 
 /// A body slower than this on the whole, past its first `body_timeout`, is given up: its memory is
 /// reserved as long as it comes.
 pub const SLOWEST_BYTES_PER_SECOND: u64 = 16 * 1024;
-
-/// What is reserved for a body before its first byte has come. From then on it is at most twice what has
-/// come: a client that announces much and sends little keeps nobody else out.
-const FIRST_RESERVED: usize = 64 * 1024;
 
 /// How much of a refused body is still read, so that its sender comes to read the refusal.
 const DRAINED_BYTES: usize = 1024 * 1024;
@@ -40,8 +37,15 @@ impl Bounds {
         HttpError::BodyTooLarge { limit: self.max_bytes, says_so: self.says_so }
     }
 
-    fn used_up(&self) -> HttpError {
+    /// The error that there is no memory for what came or will come.
+    pub fn used_up(&self) -> HttpError {
         RequestError::MemoryFull { limit: self.budget }.into()
+    }
+
+    /// # Errors
+    /// [`Bounds::used_up`]
+    pub fn reserve(&self, memory: &mut Reservation, bytes: usize) -> Result<(), HttpError> {
+        if memory.grow(bytes) { Ok(()) } else { Err(self.used_up()) }
     }
 }
 
@@ -51,16 +55,12 @@ pub async fn read(
     bounds: Bounds,
     memory: &mut Reservation,
 ) -> Result<Bytes, HttpError> {
-    let announced = body.size_hint().exact().map(usize::try_from);
-    match announced {
-        Some(Ok(length)) if length <= bounds.max_bytes => {
-            // Who cannot be taken whole is told before it sends; nothing is reserved by that.
-            if !memory.has_room(length) {
-                return Err(bounds.used_up());
-            }
+    match body.size_hint().exact() {
+        // Lengths beyond the machine's are beyond the bounds as well.
+        Some(length) => {
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
             read_announced(body, length, bounds, memory).await
         }
-        Some(_) => Err(bounds.exceeded()),
         None => read_chunked(body, bounds, memory).await,
     }
 }
@@ -88,32 +88,12 @@ async fn read_announced(
     bounds: Bounds,
     memory: &mut Reservation,
 ) -> Result<Bytes, HttpError> {
-    let mut reserved = length.min(FIRST_RESERVED);
-    reserve(memory, reserved, bounds)?;
-    let mut make_room = |needed: usize| {
-        if needed <= reserved {
-            return Ok(());
-        }
-        let grown = needed.max(reserved.saturating_mul(2).min(length));
-        reserve(memory, grown - reserved, bounds)?;
-        reserved = grown;
-        Ok::<(), HttpError>(())
-    };
+    let mut gathered = Gathered::begin(length, bounds, memory)?;
     let mut pace = Pace::new(bounds.timeout);
-    let Some(first) = pace.next(body).await? else { return Ok(Bytes::new()) };
-    make_room(first.len())?;
-    if first.len() == length {
-        return Ok(first);
-    }
-    // One buffer of the announced size: hyper's pieces may each hold a larger one alive. Its pages take
-    // memory only as they are written to, which is after they were reserved.
-    let mut whole = Vec::with_capacity(length);
-    whole.extend_from_slice(&first);
     while let Some(piece) = pace.next(body).await? {
-        make_room(whole.len() + piece.len())?;
-        whole.extend_from_slice(&piece);
+        gathered.push(piece, bounds, memory)?;
     }
-    Ok(whole.into())
+    Ok(gathered.finish())
 }
 
 async fn read_chunked(
@@ -131,7 +111,7 @@ async fn read_chunked(
         if needed > whole.capacity() {
             let capacity = needed.max(whole.capacity() * 2).min(bounds.max_bytes);
             // While the buffer moves, both the old and the new one are held.
-            reserve(memory, capacity, bounds)?;
+            bounds.reserve(memory, capacity)?;
             let before = whole.capacity();
             whole.reserve_exact(capacity - whole.len());
             memory.shrink(before);
@@ -139,13 +119,6 @@ async fn read_chunked(
         whole.extend_from_slice(&piece);
     }
     Ok(whole.into())
-}
-
-fn reserve(memory: &mut Reservation, bytes: usize, bounds: Bounds) -> Result<(), HttpError> {
-    if memory.grow(bytes) {
-        return Ok(());
-    }
-    Err(bounds.used_up())
 }
 
 /// Sees that a body comes fast enough, piece by piece and on the whole.

@@ -28,6 +28,8 @@ pub enum HttpError {
     BodyTooSlow(Duration),
     #[error("the body ended early: {0}")]
     BodyBroken(hyper::Error),
+    #[error("the body ended in the middle of a message")]
+    MessageCutShort,
     #[error(transparent)]
     Decode(#[from] DecodeError),
     #[error(transparent)]

@@ -1,7 +1,7 @@
 //! The same image in the words of each protocol, and the answer to it.
 
 use bytes::Bytes;
-use forge_benches::{field, varint};
+use forge_benches::protobuf::{field, varint};
 
 const SHAPE: [u64; 3] = [3, 224, 224];
 

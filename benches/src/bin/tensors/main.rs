@@ -6,9 +6,13 @@
 mod bodies;
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use forge_benches::{GrpcLoad, Load, Measured, Server, Spread, binary, run, run_grpc};
+use forge_benches::load::{frame, post};
+use forge_benches::{
+    Exchange, Expected, Load, Measured, Pace, Server, Spread, Transport, binary, run,
+};
 use forge_tests::Setup;
 
 const ROUNDS: usize = 5;
@@ -36,11 +40,11 @@ async fn compare(address: &str, bare: &Server, connections: usize) -> io::Result
         ["bare, binary", "forge, V2 binary", "forge, gRPC", "forge, V2 JSON", "forge, /v1 JSON"];
     let mut rounds: [Vec<Measured>; 5] = Default::default();
     for _ in 0..ROUNDS {
-        rounds[0].push(run(&binary(&bare.address)).await?);
-        rounds[1].push(run(&binary(address)).await?);
-        rounds[2].push(run_grpc(&grpc(address, connections)).await?);
-        rounds[3].push(run(&http(address, connections, bodies::json())).await?);
-        rounds[4].push(run(&http(address, connections, bodies::original())).await?);
+        rounds[0].push(measure(&binary(&bare.address)).await?);
+        rounds[1].push(measure(&binary(address)).await?);
+        rounds[2].push(measure(&grpc(address, connections)).await?);
+        rounds[3].push(measure(&http(address, connections, bodies::json())).await?);
+        rounds[4].push(measure(&http(address, connections, bodies::original())).await?);
     }
     println!("{connections} connection(s)");
     println!("  {:<18} {:>24} {:>28}", "", "requests per second", "median latency (µs)");
@@ -49,8 +53,8 @@ async fn compare(address: &str, bare: &Server, connections: usize) -> io::Result
         let of = |figure: fn(&Measured) -> f64| {
             Spread::of(&rounds.iter().map(figure).collect::<Vec<_>>())
         };
-        let rate = of(|round| round.requests_per_second);
-        let latency = of(|round| round.median_latency_micros).to_string();
+        let rate = of(Measured::requests_per_second);
+        let latency = of(Measured::median_latency_micros).to_string();
         println!("  {name:<18} {:>24} {latency:>28}", rate.to_string());
         rates.push(rate.median);
     }
@@ -62,18 +66,30 @@ async fn compare(address: &str, bare: &Server, connections: usize) -> io::Result
 
 fn http(address: &str, connections: usize, body: bodies::Body) -> Load {
     let bodies::Body { path, headers, body, expected } = body;
-    let address = address.to_owned();
-    Load { address, path, headers, body, expected, connections, duration: ROUND }
+    let request = post(address, &path, &headers, &body);
+    let exchange = Exchange { request, expected: Expected::containing(&expected) };
+    load(address, connections, Transport::Http1, exchange)
 }
 
-fn grpc(address: &str, connections: usize) -> GrpcLoad {
+fn grpc(address: &str, connections: usize) -> Load {
     let (message, expected) = bodies::grpc();
-    GrpcLoad {
+    let method = "/inference.GRPCInferenceService/ModelInfer".to_owned();
+    let expected = Expected::containing(&expected);
+    let exchange = Exchange { request: frame(&message), expected };
+    load(address, connections, Transport::Grpc { method }, exchange)
+}
+
+fn load(address: &str, connections: usize, transport: Transport, exchange: Exchange) -> Load {
+    Load {
         address: address.to_owned(),
-        method: "/inference.GRPCInferenceService/ModelInfer".to_owned(),
-        message,
-        expected,
-        connections,
+        transport,
+        exchanges: Arc::new([exchange]),
+        pace: Pace::Closed { connections },
         duration: ROUND,
+        timeout: Duration::from_secs(30),
     }
+}
+
+async fn measure(load: &Load) -> io::Result<Measured> {
+    run(load).await.map_err(io::Error::other)?.only_right()
 }

@@ -1563,7 +1563,7 @@ pub mod grpc_inference_service_server {
         >;
         async fn model_infer(
             &self,
-            request: tonic::Request<crate::grpc::Message>,
+            request: tonic::Request<crate::grpc::Kept>,
         ) -> std::result::Result<
             tonic::Response<super::ModelInferResponse>,
             tonic::Status,
@@ -1579,7 +1579,7 @@ pub mod grpc_inference_service_server {
             + 'static;
         async fn model_stream_infer(
             &self,
-            request: tonic::Request<tonic::Streaming<crate::grpc::Message>>,
+            request: tonic::Request<tonic::Streaming<crate::grpc::Kept>>,
         ) -> std::result::Result<
             tonic::Response<Self::ModelStreamInferStream>,
             tonic::Status,
@@ -1991,7 +1991,7 @@ pub mod grpc_inference_service_server {
                     struct ModelInferSvc<T: GrpcInferenceService>(pub Arc<T>);
                     impl<
                         T: GrpcInferenceService,
-                    > tonic::server::UnaryService<crate::grpc::Message>
+                    > tonic::server::UnaryService<crate::grpc::Kept>
                     for ModelInferSvc<T> {
                         type Response = super::ModelInferResponse;
                         type Future = BoxFuture<
@@ -2000,7 +2000,7 @@ pub mod grpc_inference_service_server {
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<crate::grpc::Message>,
+                            request: tonic::Request<crate::grpc::Kept>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
@@ -2037,7 +2037,7 @@ pub mod grpc_inference_service_server {
                     struct ModelStreamInferSvc<T: GrpcInferenceService>(pub Arc<T>);
                     impl<
                         T: GrpcInferenceService,
-                    > tonic::server::StreamingService<crate::grpc::Message>
+                    > tonic::server::StreamingService<crate::grpc::Kept>
                     for ModelStreamInferSvc<T> {
                         type Response = super::ModelStreamInferResponse;
                         type ResponseStream = T::ModelStreamInferStream;
@@ -2048,7 +2048,7 @@ pub mod grpc_inference_service_server {
                         fn call(
                             &mut self,
                             request: tonic::Request<
-                                tonic::Streaming<crate::grpc::Message>,
+                                tonic::Streaming<crate::grpc::Kept>,
                             >,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
