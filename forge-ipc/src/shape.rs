@@ -59,6 +59,13 @@ impl Shape {
     pub fn row(&self) -> Option<Self> {
         Self::new(self.dims().get(1..)?)
     }
+
+    /// This shape with another size of one dimension; `None` where there is no such dimension.
+    pub fn with_dim(&self, dim: usize, size: u64) -> Option<Self> {
+        let mut shape = *self;
+        *shape.dims[..self.rank()].get_mut(dim)? = size;
+        Some(shape)
+    }
 }
 
 impl TryFrom<Vec<u64>> for Shape {
@@ -112,6 +119,14 @@ mod tests {
         assert_eq!(batch.dims(), [8, 3, 224, 224]);
         assert_eq!(batch.row(), Some(row));
         assert_eq!(Shape::new(&[]).unwrap().row(), None);
+    }
+
+    #[test]
+    fn only_a_dimension_that_there_is_can_have_another_size() {
+        let shape = Shape::new(&[3, 7]).unwrap();
+        assert_eq!(shape.with_dim(1, 8), Shape::new(&[3, 8]));
+        assert_eq!(shape.with_dim(2, 8), None);
+        assert_eq!(Shape::SCALAR.with_dim(0, 8), None);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! cli ─► config ─► serve (composition root)
-//!                    ├─ http ─► model ─► dispatch ─► (rings) ─► workers
-//!                    ├─ supervisor: processes, their life cycle, their rings
+//!                    ├─ http, grpc ─► model ─► dispatch ─► (rings) ─► workers
+//!                    ├─ http, grpc, ctl ─► operator ─► supervisor: processes, their life cycle, their rings
 //!                    └─ metrics, logging
 //! ```
 //!
@@ -29,7 +29,10 @@ mod logging;
 mod memory_budget;
 mod metrics;
 mod model;
+mod numbers;
 mod operator;
+mod padding;
+mod pieces;
 mod readable;
 mod request;
 mod runtime;

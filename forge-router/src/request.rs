@@ -12,7 +12,6 @@ mod reply_to;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use forge_ipc::ComputeNanos;
 
 pub use self::joined::join;
@@ -20,6 +19,8 @@ pub use self::pending::{Pending, answer};
 pub use self::reply_to::{Replied, ReplyTo};
 use crate::batching::{Group, Priority};
 use crate::memory_budget::Reservation;
+use crate::padding::Padding;
+use crate::pieces::Pieces;
 use crate::tensor::{Structure, TensorMeta};
 
 /// The inputs of a request.
@@ -31,8 +32,11 @@ pub struct Inputs {
     /// batched.
     pub rows: u32,
     /// The elements of each tensor, in the order of the model's arguments, little-endian, all rows one
-    /// after the other. They may be slices of the body that they came in.
-    pub data: Vec<Bytes>,
+    /// after the other. They may be parts of the body that they came in.
+    pub data: Vec<Pieces>,
+    /// How its rows come to be as long as those of its group; `None` where they are. The data are
+    /// without padding, and a mask that is made has none.
+    pub padding: Option<Box<Padding>>,
 }
 
 impl Inputs {
@@ -41,11 +45,20 @@ impl Inputs {
         let all = self.rows.max(1) as usize;
         let data = self.data.iter().map(|data| {
             let row = data.len() / all;
-            let bytes = rows.start as usize * row..(rows.end as usize * row).min(data.len());
-            data.slice(bytes.start.min(bytes.end)..bytes.end)
+            data.slice(rows.start as usize * row..rows.end as usize * row)
         });
         let (group, data) = (self.group.clone(), data.collect());
-        Self { group, rows: rows.end.saturating_sub(rows.start), data }
+        let padding = self.padding.clone();
+        Self { group, rows: rows.end.saturating_sub(rows.start), data, padding }
+    }
+
+    /// Leaves its rows as long as they came.
+    pub fn give_up_padding(&mut self) {
+        if let Some(padding) = &mut self.padding {
+            let mut row = self.group.row.to_vec();
+            padding.give_up(&mut row);
+            self.group.row = row.into();
+        }
     }
 }
 

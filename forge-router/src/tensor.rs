@@ -11,3 +11,9 @@ pub fn batch_bytes(row: &[TensorMeta], rows: u32) -> Option<u64> {
         sum.checked_add(aligned(meta.bytes()?.checked_mul(u64::from(rows))?))
     })
 }
+
+/// The place that a name such as `INPUT__0` or `scores__1` tells, as Triton names the inputs and outputs
+/// of PyTorch's models.
+pub fn place_in_name(name: &str) -> Option<usize> {
+    name.rsplit_once("__").and_then(|(_, place)| place.parse().ok())
+}

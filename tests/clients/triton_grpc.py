@@ -2,35 +2,22 @@
 protocol's messages."""
 
 import queue
+from functools import partial
 
 import grpc
 import ml_dtypes
 import numpy as np
 import tritonclient.grpc as triton
-from tritonclient.utils import InferenceServerException
 
+import triton_client
 from program import expect, expect_array, expect_words, host_and_port, rows, run
+from triton_client import refusal_of
 
 ANSWER_WITHIN_S = 30
 
 
-def client_of(server):
-    return triton.InferenceServerClient(host_and_port(server))
-
-
-def given(name, datatype, array):
-    tensor = triton.InferInput(name, array.shape, datatype)
-    tensor.set_data_from_numpy(array)
-    return tensor
-
-
-def refusal_of(call):
-    """The exception that a call ends in."""
-    try:
-        call()
-    except InferenceServerException as refusal:
-        return refusal
-    raise AssertionError("it was not refused")
+client_of = partial(triton_client.client_of, triton)
+given = partial(triton_client.given, triton)
 
 
 # --- a model that multiplies by 3, and one that returns its two inputs

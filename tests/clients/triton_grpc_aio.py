@@ -1,22 +1,18 @@
 """tritonclient.grpc.aio, the same client for asyncio."""
 
 import asyncio
+from functools import partial
 
 import numpy as np
 import tritonclient.grpc.aio as triton
-from tritonclient.utils import InferenceServerException
 
-from program import expect, expect_array, expect_words, host_and_port, rows, run
-
-
-def client_of(server):
-    return triton.InferenceServerClient(host_and_port(server))
+import triton_client
+from program import expect, expect_array, expect_words, rows, run
+from triton_client import refusal_awaited
 
 
-def given(name, datatype, array):
-    tensor = triton.InferInput(name, array.shape, datatype)
-    tensor.set_data_from_numpy(array)
-    return tensor
+client_of = partial(triton_client.client_of, triton)
+given = partial(triton_client.given, triton)
 
 
 # --- a model that multiplies by 3, and one that returns its two inputs
@@ -59,13 +55,9 @@ async def a_stream_answers_each_of_its_requests(url):
 
 async def what_is_wrong_is_said(url):
     async with client_of(url) as client:
-        try:
-            await client.infer("triple", [given("y", "FP32", rows(1))])
-        except InferenceServerException as refusal:
-            expect("status", refusal.status(), "StatusCode.INVALID_ARGUMENT")
-            expect_words("unknown input", refusal.message(), "'y'")
-        else:
-            raise AssertionError("it was not refused")
+        refusal = await refusal_awaited(client.infer("triple", [given("y", "FP32", rows(1))]))
+        expect("status", refusal.status(), "StatusCode.INVALID_ARGUMENT")
+        expect_words("unknown input", refusal.message(), "'y'")
 
 
 # --- a model of several inputs and outputs, with free dimensions, a dict, a list and strings

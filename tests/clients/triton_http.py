@@ -1,30 +1,18 @@
 """tritonclient.http, NVIDIA's client of Triton over HTTP."""
 
+from functools import partial
+
 import ml_dtypes
 import numpy as np
 import tritonclient.http as triton
-from tritonclient.utils import InferenceServerException
 
-from program import expect, expect_array, expect_words, host_and_port, rows, run
-
-
-def client_of(server, **options):
-    return triton.InferenceServerClient(host_and_port(server), **options)
+import triton_client
+from program import expect, expect_array, expect_words, rows, run
+from triton_client import refusal_of
 
 
-def given(name, datatype, array, **options):
-    tensor = triton.InferInput(name, array.shape, datatype)
-    tensor.set_data_from_numpy(array, **options)
-    return tensor
-
-
-def refusal_of(call):
-    """The exception that a call ends in."""
-    try:
-        call()
-    except InferenceServerException as refusal:
-        return refusal
-    raise AssertionError("it was not refused")
+client_of = partial(triton_client.client_of, triton)
+given = partial(triton_client.given, triton)
 
 
 # --- a model that multiplies by 3, and one that returns its two inputs

@@ -43,7 +43,7 @@ pub use browser::Browser;
 pub use captured::Captured;
 pub use chance::Chance;
 pub use command::{Finished, finish, forge};
-pub use documented::{DocumentedRequest, curl_is_installed};
+pub use documented::{DocumentedRequest, curl_is_installed, default_seconds};
 pub use forge::{Ended, Forge};
 pub use http::{Connection, Response};
 pub use load::{Load, Numbers, Running, Verdict};

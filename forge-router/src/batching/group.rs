@@ -19,4 +19,9 @@ impl Group {
     pub fn of_tensors(row: impl Into<Arc<[TensorMeta]>>) -> Self {
         Self { row: row.into(), arguments: None }
     }
+
+    /// What the encoded arguments take.
+    pub fn argument_bytes(&self) -> usize {
+        self.arguments.as_ref().map_or(0, |arguments| arguments.len())
+    }
 }

@@ -9,7 +9,7 @@ use super::section::Section;
 use crate::tensor::{Dtype, MAX_RANK, MAX_TENSORS, Shape, TensorMeta};
 
 /// The batch adds the rows dimension.
-const MAX_DIMS: usize = MAX_RANK - 1;
+pub(super) const MAX_DIMS: usize = MAX_RANK - 1;
 
 const LONGEST_NAME: usize = 128;
 const NAME: &str = "the name of one of the model's arguments";

@@ -12,6 +12,7 @@ use forge_ipc::{Geometry, MAX_PAYLOAD};
 
 use super::inputs::DeclaredInput;
 use super::model::ModelConfig;
+use super::pad;
 use crate::tensor::{TensorMeta, aligned, batch_bytes};
 
 /// Most payload bytes of one frame.
@@ -72,14 +73,17 @@ pub(super) fn check_frames(model: &ModelConfig) -> Result<(), String> {
             )),
         };
     }
-    let least = model
-        .inputs
-        .iter()
-        .try_fold(0u64, |sum, input| sum.checked_add(aligned(input.least_row_bytes()?)));
+    let plain =
+        |sum: u64, input: &DeclaredInput| sum.checked_add(aligned(input.least_row_bytes()?));
+    let least = match &model.pad {
+        Some(pad) => pad::least_row_bytes(pad, &model.inputs),
+        None => model.inputs.iter().try_fold(0, plain),
+    };
+    let padded = if model.pad.is_some() { ", padded," } else { "" };
     match least {
         Some(bytes) if bytes <= frame_bytes(model) => Ok(()),
         Some(bytes) => Err(format!(
-            "one row takes at least {bytes} bytes, more than frame_bytes ({})",
+            "one row{padded} takes at least {bytes} bytes, more than frame_bytes ({})",
             frame_bytes(model)
         )),
         None => Err("one row takes more bytes than can be counted".to_owned()),

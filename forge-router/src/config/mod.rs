@@ -21,6 +21,7 @@ mod memory;
 mod model;
 mod model_directory;
 mod name;
+mod pad;
 mod preprocess;
 mod priority;
 mod section;
@@ -50,6 +51,7 @@ pub use model_directory::ModelDirectory;
 #[cfg(any(test, feature = "fuzzing"))]
 pub use model_directory::fields_of_text_proto;
 pub use name::ModelName;
+pub use pad::{Element, MASK_DTYPE, Pad, PadValue};
 pub use preprocess::{Color, Layout, Preprocess, Resize, Size};
 pub use server::ServerConfig;
 pub use show::table;

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use toml::{Table, Value};
 
-use super::error::Problems;
+use super::error::{Problems, join};
 use super::inputs::{self, DeclaredInput};
 use super::labels::{self, Labels};
 use super::locate::Place;
 use super::memory;
 use super::name::ModelName;
+use super::pad::{self, Pad};
 use super::preprocess::{self, Preprocess};
 use super::priority::{self, PriorityConfig};
 use super::section::Section;
@@ -69,6 +70,8 @@ pub struct ModelConfig {
     pub optimize: bool,
     /// Empty where nothing is declared.
     pub inputs: Vec<DeclaredInput>,
+    /// How rows of different lengths come to run together; `None` where they do not.
+    pub pad: Option<Pad>,
     /// How an image becomes a tensor; `None` where none is taken.
     pub preprocess: Option<Preprocess>,
     /// What its classes are called.
@@ -180,6 +183,7 @@ fn settings(
         check_batching: section.flag("check_batching", true),
         optimize: optimize(section),
         inputs: inputs::read(section),
+        pad: pad::read(section),
         preprocess: preprocess::read(section),
         labels: labels::read(section, directory),
         softmax: section.flag("softmax", false),
@@ -251,7 +255,17 @@ fn check_together(section: &Section<'_>, config: &ModelConfig) {
     {
         problems.conflict(&section.key("preprocess"), cause);
     }
-    if section.is_sound(&["inputs", "max_batch_size", "frame_bytes"])
+    if let Some(pad) = &config.pad
+        && section.is_sound(&["inputs", "pad"])
+        && let Err((key, cause)) = pad::check(pad, &config.inputs)
+    {
+        problems.conflict(&join(&section.key("pad"), key), cause);
+    }
+    if !config.batching && config.pad.is_some() {
+        let cause = "batching = false runs each request alone: there is nothing to pad for";
+        problems.conflict(&section.key("pad"), cause);
+    }
+    if section.is_sound(&["inputs", "pad", "max_batch_size", "frame_bytes"])
         && let Err(cause) = memory::check_frames(config)
     {
         problems.conflict(&section.key("inputs"), cause);

@@ -6,7 +6,8 @@ use std::time::Duration;
 use toml::{Table, Value};
 
 use super::{
-    Admin, Config, DeclaredInput, ModelConfig, Preprocess, Resize, ServerConfig, Size, cpus,
+    Admin, Config, DeclaredInput, ModelConfig, Pad, PadValue, Preprocess, Resize, ServerConfig,
+    Size, cpus,
 };
 
 /// The config as a file would have to say it to leave nothing to a default.
@@ -74,6 +75,7 @@ fn model(config: &ModelConfig) -> Table {
         ("max_worker_age_s", config.max_worker_age.map(seconds)),
         ("sticky_header", config.sticky_header.as_deref().map(text)),
         ("inputs", (!config.inputs.is_empty()).then_some(inputs)),
+        ("pad", config.pad.as_ref().map(|it| pad(it).into())),
         ("preprocess", config.preprocess.as_ref().map(|it| preprocess(it).into())),
         ("labels", config.labels.as_ref().map(|labels| path(&labels.path))),
         ("softmax", Some(config.softmax.into())),
@@ -106,6 +108,21 @@ fn input(input: &DeclaredInput) -> Table {
         ("name", Some(text(&input.name))),
         ("dtype", Some(text(input.dtype.name()))),
         ("shape", Some(list(input.shape.iter().map(dim)))),
+    ])
+}
+
+fn pad(pad: &Pad) -> Table {
+    let value = match pad.value {
+        PadValue::Int(number) => Value::Integer(number),
+        PadValue::Float(number) => Value::Float(number),
+    };
+    keys([
+        ("dim", Some(whole(pad.dim as u64))),
+        ("value", Some(value)),
+        ("multiple", Some(whole(pad.multiple.get()))),
+        ("max_length", pad.max_length.map(|length| whole(length.get()))),
+        ("mask_input", pad.mask_input.as_deref().map(text)),
+        ("outputs_dim", pad.outputs_dim.map(|dim| whole(dim as u64))),
     ])
 }
 

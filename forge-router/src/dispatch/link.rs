@@ -5,10 +5,10 @@ use std::os::fd::OwnedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use bytes::Bytes;
 use forge_ipc::{BatchId, Outcome, PeerViolation, RouterEnd, TensorMeta};
 use tokio::sync::Notify;
 
+use super::padded::{PaddedTensor, write_padded, write_plain};
 use super::recovery::Wreck;
 use super::scatter::{self, Scatter, Taken};
 use crate::batching::Batch;
@@ -258,9 +258,16 @@ impl Ring {
             let slot = frame.tensor(meta).map_err(|full| unexpected(&full.to_string()))?;
             let mut offset = 0;
             for entry in &batch.entries {
-                let bytes = entry.item.inputs.data.get(index).map_or(&[][..], Bytes::as_ref);
-                frame.write(slot, offset, bytes).map_err(|full| unexpected(&full.to_string()))?;
-                offset += bytes.len() as u64;
+                let inputs = &entry.item.inputs;
+                let Some(data) = inputs.data.get(index) else { continue };
+                offset += match &inputs.padding {
+                    None => write_plain(&mut frame, (slot, offset), data),
+                    Some(padding) => {
+                        let tensor = PaddedTensor { padding, index, row, rows: entry.rows };
+                        write_padded(&mut frame, (slot, offset), &tensor, data)
+                    }
+                }
+                .map_err(|error| unexpected(&error.to_string()))?;
             }
         }
         if let Some(arguments) = &batch.group.arguments {

@@ -9,6 +9,7 @@
 mod completions;
 mod failure;
 mod link;
+mod padded;
 mod recovery;
 mod scatter;
 

@@ -5,6 +5,7 @@ use forge_ipc::{
     of_rows,
 };
 
+use super::padded::copy_cut;
 use crate::batching::{Batch, Entry};
 use crate::request::{Output, Pending, RequestError};
 
@@ -63,7 +64,7 @@ pub fn scatter(
         };
         scattered.push(match reserve(&leaves, entry) {
             Ok(()) => {
-                let outputs = copy_rows(taken.completion, &leaves, first_row, entry.rows)?;
+                let outputs = copy_rows(taken.completion, &leaves, first_row, entry)?;
                 Ok(Scattered { outputs, structure })
             }
             Err(refused) => Err(refused),
@@ -74,7 +75,12 @@ pub fn scatter(
 }
 
 fn reserve(leaves: &[Leaf], entry: &mut Entry<Pending>) -> Result<(), RequestError> {
-    let row_bytes = leaves.iter().fold(0u64, |sum, leaf| sum.saturating_add(leaf.row_bytes));
+    let padding = entry.item.inputs.padding.as_deref();
+    let own = |leaf: &Leaf| {
+        let cut = padding.and_then(|padding| padding.cut(&leaf.row, entry.rows));
+        cut.and_then(|(row, _)| row.bytes()).unwrap_or(leaf.row_bytes)
+    };
+    let row_bytes = leaves.iter().fold(0u64, |sum, leaf| sum.saturating_add(own(leaf)));
     let bytes = row_bytes.saturating_mul(u64::from(entry.rows));
     let memory = &mut entry.item.memory;
     if memory.grow(usize::try_from(bytes).unwrap_or(usize::MAX)) {
@@ -87,13 +93,19 @@ fn copy_rows(
     completion: &Completion<'_>,
     leaves: &[Leaf],
     first_row: u64,
-    rows: u32,
+    entry: &Entry<Pending>,
 ) -> Result<Vec<Output>, PeerViolation> {
+    let padding = entry.item.inputs.padding.as_deref();
     let mut outputs = Vec::with_capacity(leaves.len());
     for (index, leaf) in leaves.iter().enumerate() {
+        let start = leaf.row_bytes * first_row;
+        if let Some((row, blocks)) = padding.and_then(|it| it.cut(&leaf.row, entry.rows)) {
+            outputs.push(Output { row, data: copy_cut(completion, (index, start), blocks)? });
+            continue;
+        }
         let mut data = Vec::new();
-        let bytes = leaf.row_bytes * u64::from(rows);
-        completion.copy(index, leaf.row_bytes * first_row, &mut data, bytes)?;
+        let bytes = leaf.row_bytes * u64::from(entry.rows);
+        completion.copy(index, start, &mut data, bytes)?;
         outputs.push(Output { row: leaf.row, data });
     }
     Ok(outputs)

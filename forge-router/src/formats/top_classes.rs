@@ -2,7 +2,7 @@
 
 use super::FormatError;
 use crate::flat::{Elements, FlatOutput};
-use crate::tensor::Dtype;
+use crate::numbers::{is_float, largest_first, numbers};
 
 /// One class of a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,13 +42,10 @@ pub fn top_classes(
 }
 
 fn top_of_row(scores: &[f64], top: usize, softmax: bool) -> Vec<Class> {
-    let mut classes: Vec<Class> =
-        scores.iter().enumerate().map(|(index, score)| Class { index, score: *score }).collect();
-    // NaN is nobody's best score; equal ones stay in the order of their index.
-    let key = |class: &Class| if class.score.is_nan() { f64::NEG_INFINITY } else { class.score };
-    classes.sort_by(|one, other| key(other).total_cmp(&key(one)));
+    let class = |index| Class { index, score: scores[index] };
+    let mut classes: Vec<Class> = largest_first(scores).into_iter().map(class).collect();
     if softmax {
-        let highest = classes.first().map_or(0.0, key);
+        let highest = classes.first().map_or(0.0, |class| class.score);
         let sum: f64 = scores.iter().map(|score| (score - highest).exp()).sum();
         classes.iter_mut().for_each(|class| class.score = (class.score - highest).exp() / sum);
     }
@@ -58,25 +55,13 @@ fn top_of_row(scores: &[f64], top: usize, softmax: bool) -> Vec<Class> {
 
 fn scores(output: &FlatOutput) -> Option<(&[u64], Vec<f64>)> {
     let Elements::Numbers(dtype, data) = &output.elements else { return None };
-    let scores = match dtype {
-        Dtype::Float16 => {
-            data.as_chunks().0.iter().map(|it| half::f16::from_le_bytes(*it).to_f64()).collect()
-        }
-        Dtype::Bfloat16 => {
-            data.as_chunks().0.iter().map(|it| half::bf16::from_le_bytes(*it).to_f64()).collect()
-        }
-        Dtype::Float32 => {
-            data.as_chunks().0.iter().map(|it| f64::from(f32::from_le_bytes(*it))).collect()
-        }
-        Dtype::Float64 => data.as_chunks().0.iter().map(|it| f64::from_le_bytes(*it)).collect(),
-        _ => return None,
-    };
-    Some((&output.shape, scores))
+    is_float(*dtype).then(|| (output.shape.as_slice(), numbers(*dtype, data)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tensor::Dtype;
 
     fn output(shape: &[u64], scores: &[f32]) -> FlatOutput {
         let data = scores.iter().flat_map(|score| score.to_le_bytes()).collect();

@@ -5,17 +5,26 @@ use bytes::Bytes;
 use super::purse::reservation;
 use super::v2;
 use crate::grpc::decode_request;
+use crate::pieces::Pieces;
 
-/// A `ModelInferRequest`: its tensors are slices of the message, or were reserved; and what is accepted
+/// A `ModelInferRequest`: its tensors are parts of the message, or were reserved; and what is accepted
 /// of it has its rows' bytes.
 pub(super) fn request(message: &[u8]) {
     let message = Bytes::copy_from_slice(message);
     let mut memory = reservation();
-    let Ok(request) = decode_request(&message, &mut memory) else { return };
+    let whole = decode_request(&message.clone().into(), &mut memory);
+    // However the message is cut, it says the same.
+    let mut cut = Pieces::from(message.clone());
+    let mut pieces = cut.split_to(message.len() / 2);
+    cut.iter().for_each(|piece| pieces.push(piece.clone()));
+    let in_pieces = decode_request(&pieces, &mut reservation());
+    assert_eq!(whole.is_ok(), in_pieces.is_ok());
+    let (Ok(request), Ok(in_pieces)) = (whole, in_pieces) else { return };
+    assert_eq!(request, in_pieces);
     let within = message.as_ptr_range();
-    let is_slice = |data: &Bytes| data.is_empty() || within.contains(&data.as_ptr());
-    let owned = request.inputs.iter().map(|input| &input.data).filter(|data| !is_slice(data));
-    let owned: usize = owned.map(Bytes::len).sum();
+    let is_part = |data: &Bytes| data.is_empty() || within.contains(&data.as_ptr());
+    let data = request.inputs.iter().flat_map(|input| input.data.iter());
+    let owned: usize = data.filter(|data| !is_part(data)).map(Bytes::len).sum();
     assert!(owned <= memory.bytes(), "{owned} bytes are held, {} were reserved", memory.bytes());
     v2::accepted(&request);
 }

@@ -23,7 +23,7 @@ pub(super) fn request(bytes: &[u8]) {
     assert_eq!(head.binary.len(), head.request.inputs.len());
     let owned: usize = head.request.inputs.iter().map(|input| input.data.len()).sum();
     assert!(owned <= purse.taken, "{owned} bytes were read, {} were reserved", purse.taken);
-    let Ok(request) = attach(head, Bytes::copy_from_slice(tail)) else { return };
+    let Ok(request) = attach(head, Bytes::copy_from_slice(tail).into()) else { return };
     let whole: usize = request.inputs.iter().map(|input| input.data.len()).sum();
     assert_eq!(whole - owned, tail.len());
     accepted(&request);
@@ -86,5 +86,5 @@ static OF_EVERY_KIND: LazyLock<Interface> = LazyLock::new(|| {
     ];
     let arguments = arguments.map(argument).to_vec();
     let signature = Signature { arguments, likely_row: None };
-    Interface::join(&signature, &[], true).unwrap_or_else(|error| panic!("{error}"))
+    Interface::join(&signature, &[], true, None).unwrap_or_else(|error| panic!("{error}"))
 });

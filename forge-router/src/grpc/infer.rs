@@ -12,8 +12,6 @@ mod encode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use self::decode::Head;
 #[cfg(any(test, feature = "fuzzing"))]
 pub use self::decode::decode as decode_request;
@@ -26,6 +24,7 @@ use crate::http::{
 };
 use crate::memory_budget::Reservation;
 use crate::model::{Named, Version, VersionId};
+use crate::pieces::Pieces;
 use crate::request::{Answer, RequestError};
 use crate::v2::{self, InferRequest};
 
@@ -67,11 +66,15 @@ async fn read(
     Arrived { mut message, mut memory, is_compressed }: Arrived,
 ) -> Result<(Head, Infer), HttpError> {
     if let Some(encoding) = asked.call.encoding.filter(|_| is_compressed) {
-        (message, memory) = expand_aside(encoding, message, memory, app.body_bounds()).await?;
+        let compressed = message.whole();
+        let expanded;
+        (expanded, memory) = expand_aside(encoding, compressed, memory, app.body_bounds()).await?;
+        message = expanded.into();
     }
     let head = decode::head(&message)?;
     let (timeout, request) = (asked.timeout(), InferRequest::default());
-    Ok((head, Infer { message, memory, timeout, request }))
+    let read = head.read;
+    Ok((head, Infer { message, memory, read, timeout, request }))
 }
 
 async fn predict(
@@ -103,9 +106,11 @@ pub fn version_of(text: &str) -> Result<Option<VersionId>, HttpError> {
 
 /// A message on its way through a prediction.
 struct Infer {
-    message: Bytes,
+    message: Pieces,
     /// What is reserved for the message.
     memory: Reservation,
+    /// How much of it has to be read to decode it.
+    read: usize,
     /// What the client leaves it.
     timeout: Option<Duration>,
     /// What is left of the request once its inputs were taken.
@@ -117,7 +122,7 @@ impl Protocol for Infer {
 
     async fn decode(&mut self, version: &Arc<Version>) -> Result<Decoded, HttpError> {
         let (message, memory) = (std::mem::take(&mut self.message), self.memory.take());
-        let (mut decoded, request) = if message.len() <= LARGE {
+        let (mut decoded, request) = if self.read <= LARGE {
             decode_now(version, &message, memory)?
         } else {
             let version = Arc::clone(version);
@@ -141,10 +146,10 @@ impl Protocol for Infer {
     }
 }
 
-/// `memory` holds the message's bytes and comes to hold the tensors', which may be slices of it.
+/// `memory` holds the message's bytes and comes to hold the tensors', which may be parts of it.
 fn decode_now(
     version: &Version,
-    message: &Bytes,
+    message: &Pieces,
     mut memory: Reservation,
 ) -> Result<(Decoded, InferRequest), HttpError> {
     let mut request = decode::decode(message, &mut memory)?;

@@ -25,6 +25,7 @@ use tonic::Status;
 use super::error::to_status;
 use crate::http::{Bounds, Gathered, HttpError, SLOWEST_BYTES_PER_SECOND};
 use crate::memory_budget::{MemoryBudget, Reservation};
+use crate::pieces::Pieces;
 
 /// Whether it is compressed, and a length of four bytes (gRPC's `PROTOCOL-HTTP2.md`).
 const PREFIX: usize = 5;
@@ -37,7 +38,7 @@ pub struct Inbox(Arc<Mutex<VecDeque<Arrived>>>);
 #[derive(Debug)]
 pub struct Arrived {
     /// Empty where tonic has it.
-    pub message: Bytes,
+    pub message: Pieces,
     /// What is reserved for it.
     pub memory: Reservation,
     pub is_compressed: bool,
@@ -47,10 +48,19 @@ pub struct Arrived {
 pub struct Manner {
     /// What ends a stream of messages between two of them; `None` for a call of a single message.
     pub draining: Option<watch::Receiver<bool>>,
-    /// Whether messages are kept for who takes them out of the inbox.
-    pub keeps_messages: bool,
+    pub keep: Keep,
     /// Is told of what is refused: tonic answers it.
     pub refused: Box<dyn Fn(&HttpError) + Send + Sync>,
+}
+
+/// What is kept of messages for who takes them out of the inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// tonic gets them.
+    Nothing,
+    /// In one piece, in which it can be expanded.
+    Whole,
+    Pieces,
 }
 
 /// See the module's documentation.
@@ -65,7 +75,7 @@ pub struct Metered<B = Incoming> {
     /// Resolves when nothing came for too long.
     too_long: Pin<Box<Sleep>>,
     draining: Option<WatchStream<bool>>,
-    keeps_messages: bool,
+    keep: Keep,
     refused: Box<dyn Fn(&HttpError) + Send + Sync>,
 }
 
@@ -74,22 +84,21 @@ pub struct Metered<B = Incoming> {
 enum Place {
     /// So many bytes of the prefix are there.
     Prefix([u8; PREFIX], usize),
-    Message(Coming),
+    Message(Message),
 }
 
 /// A message of which some is still to come.
 #[derive(Debug)]
-struct Coming {
-    whole: Whole,
+struct Message {
+    bytes: Coming,
     memory: Reservation,
     is_compressed: bool,
 }
 
 #[derive(Debug)]
-enum Whole {
+enum Coming {
     Kept(Gathered),
-    /// So many bytes are missing.
-    Passed(usize),
+    Passed { missing: usize },
 }
 
 const BETWEEN: Place = Place::Prefix([0; PREFIX], 0);
@@ -113,7 +122,7 @@ impl Inbox {
 
 impl<B> Metered<B> {
     pub fn new(body: B, bounds: Bounds, budget: &Arc<MemoryBudget>, manner: Manner) -> Self {
-        let Manner { draining, keeps_messages, refused } = manner;
+        let Manner { draining, keep, refused } = manner;
         Self {
             body,
             inbox: Inbox::default(),
@@ -123,7 +132,7 @@ impl<B> Metered<B> {
             pace: Pace { began: Instant::now(), received: 0 },
             too_long: Box::pin(tokio::time::sleep(bounds.timeout)),
             draining: draining.map(WatchStream::new),
-            keeps_messages,
+            keep,
             refused,
         }
     }
@@ -152,37 +161,38 @@ impl<B> Metered<B> {
                         Place::Message(self.announced(prefix)?)
                     }
                 }
-                Place::Message(mut coming) => {
-                    let taken = piece.split_to(piece.len().min(coming.missing()));
-                    coming.push(taken, self.bounds)?;
-                    Place::Message(coming)
+                Place::Message(mut message) => {
+                    let taken = piece.split_to(piece.len().min(message.missing()));
+                    message.push(taken, self.bounds)?;
+                    Place::Message(message)
                 }
             };
             self.place = match place {
-                Place::Message(coming) if coming.missing() == 0 => {
+                Place::Message(message) if message.missing() == 0 => {
                     kept += 1;
-                    self.inbox.put(coming.arrived());
+                    self.inbox.put(message.arrived());
                     BETWEEN
                 }
                 place => place,
             };
         }
-        Ok(if self.keeps_messages { empty_messages(kept) } else { whole })
+        Ok(if self.keep == Keep::Nothing { whole } else { empty_messages(kept) })
     }
 
-    fn announced(&self, prefix: [u8; PREFIX]) -> Result<Coming, HttpError> {
+    fn announced(&self, prefix: [u8; PREFIX]) -> Result<Message, HttpError> {
         let [compressed, length @ ..] = prefix;
         let length = u32::from_be_bytes(length) as usize;
         let mut memory = self.budget.reservation();
-        let whole = if self.keeps_messages {
-            Whole::Kept(Gathered::begin(length, self.bounds, &mut memory)?)
-        } else if length > self.bounds.max_bytes {
-            return Err(self.bounds.exceeded());
-        } else {
-            self.bounds.reserve(&mut memory, length)?;
-            Whole::Passed(length)
+        let bytes = match self.keep {
+            Keep::Whole => Coming::Kept(Gathered::whole(length, self.bounds, &mut memory)?),
+            Keep::Pieces => Coming::Kept(Gathered::in_pieces(length, self.bounds, &mut memory)?),
+            Keep::Nothing if length > self.bounds.max_bytes => return Err(self.bounds.exceeded()),
+            Keep::Nothing => {
+                self.bounds.reserve(&mut memory, length)?;
+                Coming::Passed { missing: length }
+            }
         };
-        Ok(Coming { whole, memory, is_compressed: compressed == 1 })
+        Ok(Message { bytes, memory, is_compressed: compressed == 1 })
     }
 
     fn refuse(&self, error: &HttpError) -> Status {
@@ -267,19 +277,19 @@ where
     }
 }
 
-impl Coming {
+impl Message {
     fn missing(&self) -> usize {
-        match &self.whole {
-            Whole::Kept(gathered) => gathered.missing(),
-            Whole::Passed(missing) => *missing,
+        match &self.bytes {
+            Coming::Kept(gathered) => gathered.missing(),
+            Coming::Passed { missing } => *missing,
         }
     }
 
     /// Takes the next piece, which is not more than what is missing.
     fn push(&mut self, piece: Bytes, bounds: Bounds) -> Result<(), HttpError> {
-        match &mut self.whole {
-            Whole::Kept(gathered) => gathered.push(piece, bounds, &mut self.memory),
-            Whole::Passed(missing) => {
+        match &mut self.bytes {
+            Coming::Kept(gathered) => gathered.push(piece, bounds, &mut self.memory),
+            Coming::Passed { missing } => {
                 *missing -= piece.len();
                 Ok(())
             }
@@ -287,10 +297,10 @@ impl Coming {
     }
 
     fn arrived(self) -> Arrived {
-        let Self { whole, memory, is_compressed } = self;
-        let message = match whole {
-            Whole::Kept(gathered) => gathered.finish(),
-            Whole::Passed(_) => Bytes::new(),
+        let Self { bytes, memory, is_compressed } = self;
+        let message = match bytes {
+            Coming::Kept(gathered) => gathered.finish(),
+            Coming::Passed { .. } => Pieces::default(),
         };
         Arrived { message, memory, is_compressed }
     }
@@ -314,11 +324,11 @@ mod tests {
 
     fn metered(
         budget: usize,
-        keeps_messages: bool,
+        keep: Keep,
     ) -> Metered<impl Body<Data = Bytes, Error = hyper::Error> + Unpin> {
         let timeout = Duration::from_secs(9);
         let bounds = Bounds { max_bytes: 100, says_so: "the test", timeout, budget };
-        let manner = Manner { draining: None, keeps_messages, refused: Box::new(|_| {}) };
+        let manner = Manner { draining: None, keep, refused: Box::new(|_| {}) };
         let empty = Empty::new().map_err(|never| match never {});
         Metered::new(empty, bounds, &MemoryBudget::new(budget), manner)
     }
@@ -329,7 +339,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_message_is_reserved_when_it_is_announced() {
-        let mut body = metered(100, false);
+        let mut body = metered(100, Keep::Nothing);
         let inbox = body.inbox();
         came(&mut body, &[0, 0, 0]).unwrap();
         assert_eq!(body.budget.used(), 0);
@@ -347,10 +357,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_message_beyond_the_bounds_is_refused_when_it_is_announced() {
-        for keeps_messages in [false, true] {
-            let too_large = came(&mut metered(100, keeps_messages), &[0, 0, 0, 0, 101]);
+        for keep in [Keep::Nothing, Keep::Whole, Keep::Pieces] {
+            let too_large = came(&mut metered(100, keep), &[0, 0, 0, 0, 101]);
             assert!(matches!(too_large, Err(HttpError::BodyTooLarge { limit: 100, .. })));
-            let mut body = metered(100, keeps_messages);
+            let mut body = metered(100, keep);
             came(&mut body, &[0, 0, 0, 0, 60]).unwrap();
             came(&mut body, &[0; 60]).unwrap();
             let full = came(&mut body, &[0, 0, 0, 0, 60]);
@@ -360,24 +370,24 @@ mod tests {
 
     #[tokio::test]
     async fn messages_that_are_kept_are_handed_on_empty_once_they_are_whole() {
-        let mut body = metered(100, true);
+        let mut body = metered(100, Keep::Pieces);
         let inbox = body.inbox();
         assert!(came(&mut body, &[0, 0, 0, 0, 2, 7]).unwrap().is_empty());
         assert!(inbox.take().is_none());
         let handed = came(&mut body, &[8, 1, 0, 0, 0, 1, 9, 0, 0, 0, 0, 0, 0]).unwrap();
         assert_eq!(handed, [0; 3 * PREFIX][..]);
-        let taken: Vec<(Bytes, bool)> = std::iter::from_fn(|| inbox.take())
+        let taken: Vec<(Pieces, bool)> = std::iter::from_fn(|| inbox.take())
             .map(|arrived| (arrived.message, arrived.is_compressed))
             .collect();
         assert_eq!(taken.len(), 3);
-        assert_eq!(taken[0], (Bytes::from_static(&[7, 8]), false));
-        assert_eq!(taken[1], (Bytes::from_static(&[9]), true));
-        assert_eq!(taken[2], (Bytes::new(), false));
+        assert_eq!(taken[0], (vec![7, 8].into(), false));
+        assert_eq!(taken[1], (vec![9].into(), true));
+        assert_eq!(taken[2], (Pieces::default(), false));
     }
 
     #[tokio::test]
     async fn a_body_that_ends_within_a_message_is_refused() {
-        let mut body = metered(100, true);
+        let mut body = metered(100, Keep::Pieces);
         came(&mut body, &[0, 0, 0, 0, 2, 7]).unwrap();
         let status = body.frame().await.unwrap().unwrap_err();
         assert_eq!(status.code(), tonic::Code::InvalidArgument);

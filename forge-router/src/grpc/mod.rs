@@ -14,8 +14,7 @@
 //! reserved ([`infer`]). Nor do they go through tonic's buffer ([`kept`]).
 //!
 //! Sources: Triton's `grpc_service.proto`, of which open-inference-protocol's `open_inference_grpc.proto`
-//! is a part; gRPC's `PROTOCOL-HTTP2.md` and `health-checking.md`. The code that is generated of the
-//! protocol's files is committed, and a test generates it anew.
+//! is a part (`forge-proto/proto`); gRPC's `PROTOCOL-HTTP2.md` and `health-checking.md`.
 
 mod call;
 mod error;
@@ -33,18 +32,10 @@ mod stream;
 mod timeout;
 mod wire;
 
-/// Generated of `forge-router/proto`.
-#[allow(
-    clippy::all,
-    dead_code,
-    missing_debug_implementations,
-    reason = "generated, and the protocol has more than is used of it"
-)]
+/// The server's half of what is generated of `forge-proto/proto`; its messages are those of forge-proto.
+#[allow(clippy::all, missing_debug_implementations, reason = "generated")]
 mod generated {
     include!("generated/inference.rs");
-
-    /// The protocol's files, for reflection.
-    pub const DESCRIPTORS: &[u8] = include_bytes!("generated/descriptors.bin");
 }
 
 #[cfg(any(test, feature = "fuzzing"))]

@@ -1,14 +1,15 @@
 //! What models are: readiness, metadata and configuration, in the protocol's messages.
 
-use super::generated::model_config::SchedulingChoice;
-use super::generated::model_instance_group::Kind;
-use super::generated::model_metadata_response::TensorMetadata;
-use super::generated::model_version_policy::{Latest, PolicyChoice};
-use super::generated::{
+use forge_proto::model_config::SchedulingChoice;
+use forge_proto::model_instance_group::Kind;
+use forge_proto::model_metadata_response::TensorMetadata;
+use forge_proto::model_version_policy::{Latest, PolicyChoice};
+use forge_proto::{
     DataType, ModelConfig, ModelConfigResponse, ModelDynamicBatching, ModelInput,
     ModelInstanceGroup, ModelMetadataResponse, ModelOutput, ModelTransactionPolicy,
     ModelVersionPolicy,
 };
+
 use super::infer::version_of;
 use crate::http::{App, HttpError, models};
 use crate::model::ModelState;

@@ -1,12 +1,13 @@
 //! The models as a repository: which there are, and their loading and unloading for those who may.
 
-use super::call::Asked;
-use super::generated::repository_index_response::ModelIndex;
-use super::generated::{
+use forge_proto::repository_index_response::ModelIndex;
+use forge_proto::{
     RepositoryIndexResponse, RepositoryModelLoadRequest, RepositoryModelUnloadRequest,
 };
+
+use super::call::Asked;
 use crate::http::{App, HttpError, admin, models};
-use crate::operator::{Asker, OperationError};
+use crate::operator::Asker;
 use crate::v2;
 
 /// Every model that is served, or that the config names; or only what is ready.
@@ -50,5 +51,5 @@ pub async fn unload(
 
 async fn check(app: &App, asked: &Asked) -> Result<(), HttpError> {
     admin::check(app, asked.call.peer, &asked.head()).await?;
-    if app.is_asked_to_end() { Err(OperationError::Stopping.into()) } else { Ok(()) }
+    Ok(app.check_takes_changes()?)
 }

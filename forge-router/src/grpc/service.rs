@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use forge_proto::*;
 use tonic::{Request, Response, Status};
 
 use super::call::Asked;
 use super::error::to_status;
 use super::generated::grpc_inference_service_server::GrpcInferenceService;
-use super::generated::*;
 use super::infer::{Answered, Refused, infer};
 use super::kept::Kept;
 use super::{models, repository, statistics, stream};

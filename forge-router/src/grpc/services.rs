@@ -18,10 +18,9 @@ use tower_service::Service;
 use tracing::error;
 
 use super::call::Call;
-use super::generated::DESCRIPTORS;
 use super::generated::grpc_inference_service_server::GrpcInferenceServiceServer;
 use super::health::Health;
-use super::meter::{Manner, Metered};
+use super::meter::{Keep, Manner, Metered};
 use super::outbox::{Counted, Outbox};
 use super::service::Inference;
 use crate::http::{App, Caller, Encoding};
@@ -93,7 +92,11 @@ impl Services {
         let (told, told_id) = (Arc::clone(app), id.clone());
         let manner = Manner {
             draining: is_stream.then(|| caller.draining.clone()),
-            keeps_messages: is_infer,
+            keep: match (is_infer, encoding) {
+                (false, _) => Keep::Nothing,
+                (true, None) => Keep::Pieces,
+                (true, Some(_)) => Keep::Whole,
+            },
             refused: Box::new(move |error| told.record_failure(&told_id, "", error)),
         };
         let mut call = Call {
@@ -132,7 +135,7 @@ impl std::fmt::Debug for Services {
 fn reflection() -> Vec<(&'static str, Handler)> {
     let builder = || {
         tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(forge_proto::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let handlers = builder().build_v1().and_then(|current| {

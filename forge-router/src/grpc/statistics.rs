@@ -1,9 +1,10 @@
 //! `ModelStatistics`: what versions have done so far.
 
-use super::generated::{
+use forge_proto::{
     InferBatchStatistics, InferStatistics, ModelStatistics, ModelStatisticsResponse,
     StatisticDuration,
 };
+
 use super::infer::version_of;
 use crate::http::{App, HttpError, models};
 use crate::v2::{self, RowsStatistics, Spent};

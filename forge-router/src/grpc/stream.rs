@@ -4,12 +4,12 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use forge_proto::{ModelInferResponse, ModelStreamInferResponse};
 use futures_util::StreamExt;
 use tokio_stream::Stream;
 use tonic::{Status, Streaming};
 
 use super::call::Asked;
-use super::generated::{ModelInferResponse, ModelStreamInferResponse};
 use super::infer::{Answered, Refused, infer};
 use super::kept::Kept;
 use crate::http::App;

@@ -3,6 +3,11 @@
 //! Only what a message that is read has: varints, fixed 32 and 64 bits, and bytes. Nothing recurses:
 //! a message within a message is bytes until somebody reads those.
 
+use crate::pieces::Pieces;
+
+/// Seven of 64 bits in each byte, and one byte more, by which it is seen that there are too many.
+const LONGEST_VARINT: usize = 11;
+
 /// One field, as it stands in a message.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Field<'a> {
@@ -77,6 +82,61 @@ impl<'a> Fields<'a> {
         let (bytes, rest) = self.0.split_first_chunk().ok_or(WireError::Truncated)?;
         self.0 = rest;
         Ok(*bytes)
+    }
+}
+
+/// The fields of a message that lies in pieces: their numbers, and those that are bytes, which are parts of the
+/// pieces.
+#[derive(Clone, Debug)]
+pub struct FieldsInPieces(pub Pieces);
+
+impl Iterator for FieldsInPieces {
+    type Item = Result<(u32, Option<Pieces>), WireError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let field = self.read();
+        if field.is_err() {
+            self.0 = Pieces::default();
+        }
+        Some(field)
+    }
+}
+
+impl FieldsInPieces {
+    fn read(&mut self) -> Result<(u32, Option<Pieces>), WireError> {
+        let key = self.varint()?;
+        let number = u32::try_from(key >> 3).map_err(|_| WireError::TooLong)?;
+        let length = match (key & 7) as u8 {
+            0 => {
+                self.varint()?;
+                return Ok((number, None));
+            }
+            1 => 8,
+            2 => usize::try_from(self.varint()?).map_err(|_| WireError::Truncated)?,
+            5 => 4,
+            kind => return Err(WireError::Kind(kind)),
+        };
+        let value = self.0.split_to(length);
+        if value.len() < length {
+            return Err(WireError::Truncated);
+        }
+        Ok((number, (key & 7 == 2).then_some(value)))
+    }
+
+    fn varint(&mut self) -> Result<u64, WireError> {
+        let mut head = [0; LONGEST_VARINT];
+        let mut length = 0;
+        for (place, byte) in head.iter_mut().zip(self.0.bytes()) {
+            *place = *byte;
+            length += 1;
+        }
+        let mut rest = &head[..length];
+        let number = varint(&mut rest)?;
+        self.0.split_to(length - rest.len());
+        Ok(number)
     }
 }
 
@@ -155,6 +215,8 @@ fn varint(rest: &mut &[u8]) -> Result<u64, WireError> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     fn fields(bytes: &[u8]) -> Vec<Result<Field<'_>, WireError>> {
@@ -196,6 +258,25 @@ mod tests {
             (&[0x0D, 1], WireError::Truncated),
         ] {
             assert_eq!(fields(bytes), [Err(error)], "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_in_pieces_has_the_same_fields() {
+        let message = [&[0x08, 0x96, 0x01, 0x12, 3][..], b"abc", &[0x1D, 1, 0, 0, 0, 0x12, 0]];
+        let message = message.concat();
+        for cut in 0..=message.len() {
+            let mut pieces = Pieces::default();
+            for part in [&message[..cut], &message[cut..]] {
+                pieces.push(Bytes::copy_from_slice(part));
+            }
+            let fields: Vec<_> = FieldsInPieces(pieces.clone()).map(Result::unwrap).collect();
+            let text = |text: &'static [u8]| Some(Pieces::from(Bytes::from_static(text)));
+            assert_eq!(fields, [(1, None), (2, text(b"abc")), (3, None), (2, text(b""))]);
+            for end in [1, 2, 4, 7, 12] {
+                let last = FieldsInPieces(pieces.slice(0..end)).last();
+                assert_eq!(last, Some(Err(WireError::Truncated)), "cut at {cut}, ends at {end}");
+            }
         }
     }
 

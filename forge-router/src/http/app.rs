@@ -19,7 +19,7 @@ use crate::logging::{Failure, FailureLog};
 use crate::memory_budget::MemoryBudget;
 use crate::metrics::Metrics;
 use crate::model::Registry;
-use crate::operator::Operator;
+use crate::operator::{OperationError, Operator};
 use crate::under_way::UnderWay;
 
 /// The bounds of the front.
@@ -137,9 +137,13 @@ impl App {
         matches!(self.phase(), Phase::Draining | Phase::Refusing)
     }
 
-    /// Whether it was asked to end, held or not.
-    pub fn is_asked_to_end(&self) -> bool {
-        self.phase.load(Ordering::SeqCst) >= Phase::Draining as u8
+    /// Nothing is changed any more once it was asked to end, held or not.
+    ///
+    /// # Errors
+    /// [`OperationError::Stopping`]
+    pub fn check_takes_changes(&self) -> Result<(), OperationError> {
+        let is_asked_to_end = self.phase.load(Ordering::SeqCst) >= Phase::Draining as u8;
+        if is_asked_to_end { Err(OperationError::Stopping) } else { Ok(()) }
     }
 
     pub fn registry(&self) -> &Registry {

@@ -9,6 +9,7 @@ use hyper::body::{Body, Incoming};
 use super::error::HttpError;
 use super::gathered::Gathered;
 use crate::memory_budget::Reservation;
+use crate::pieces::Pieces;
 use crate::request::RequestError;
 
 /// A body slower than this on the whole, past its first `body_timeout`, is given up: its memory is
@@ -55,13 +56,27 @@ pub async fn read(
     bounds: Bounds,
     memory: &mut Reservation,
 ) -> Result<Bytes, HttpError> {
-    match body.size_hint().exact() {
-        // Lengths beyond the machine's are beyond the bounds as well.
+    match announced(body) {
         Some(length) => {
-            let length = usize::try_from(length).unwrap_or(usize::MAX);
-            read_announced(body, length, bounds, memory).await
+            let gathered = Gathered::whole(length, bounds, memory)?;
+            Ok(gather(body, gathered, bounds, memory).await?.whole())
         }
         None => read_chunked(body, bounds, memory).await,
+    }
+}
+
+/// The body as it came, where what it is read for takes it in pieces; else as [`read`].
+pub async fn read_in_pieces(
+    body: &mut Incoming,
+    bounds: Bounds,
+    memory: &mut Reservation,
+) -> Result<Pieces, HttpError> {
+    match announced(body) {
+        Some(length) => {
+            let gathered = Gathered::in_pieces(length, bounds, memory)?;
+            gather(body, gathered, bounds, memory).await
+        }
+        None => read_chunked(body, bounds, memory).await.map(Pieces::from),
     }
 }
 
@@ -82,13 +97,18 @@ pub async fn drain(body: &mut Incoming) -> bool {
     tokio::time::timeout(DRAINED_TIME, drain).await.unwrap_or(false)
 }
 
-async fn read_announced(
+/// Its length, where the client has told it; what is beyond the machine's is beyond the bounds as well.
+fn announced(body: &Incoming) -> Option<usize> {
+    let length = body.size_hint().exact()?;
+    Some(usize::try_from(length).unwrap_or(usize::MAX))
+}
+
+async fn gather(
     body: &mut Incoming,
-    length: usize,
+    mut gathered: Gathered,
     bounds: Bounds,
     memory: &mut Reservation,
-) -> Result<Bytes, HttpError> {
-    let mut gathered = Gathered::begin(length, bounds, memory)?;
+) -> Result<Pieces, HttpError> {
     let mut pace = Pace::new(bounds.timeout);
     while let Some(piece) = pace.next(body).await? {
         gathered.push(piece, bounds, memory)?;

@@ -12,7 +12,7 @@ use super::tensors::told;
 use crate::config::Labels;
 use crate::flat::flatten;
 use crate::formats::top_classes::{Class, top_classes};
-use crate::json::{self, Form};
+use crate::json::{self, Form, write_list};
 use crate::request::{Answer, RequestError};
 use crate::tensor::{Dtype, Shape};
 
@@ -93,15 +93,4 @@ fn write_class(body: &mut Vec<u8>, class: &Class, labels: Option<&Labels>) {
     let score = (class.score as f32).to_le_bytes();
     json::write_tensor(body, Dtype::Float32, &Shape::SCALAR, &score);
     body.push(b'}');
-}
-
-fn write_list<T>(body: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
-    body.push(b'[');
-    for (place, item) in items.iter().enumerate() {
-        if place > 0 {
-            body.push(b',');
-        }
-        write(body, item);
-    }
-    body.push(b']');
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use hyper::StatusCode;
 
 use super::error::HttpError;
-use super::prediction::{Asked, Decoded, Encoded, Served};
+use super::prediction::{Decoded, Encoded, Served};
 use super::reply::{self, Reply};
 use super::request_id::as_text;
 use super::rows;
@@ -107,7 +107,7 @@ pub(super) fn accept(
     version: &Version,
     inputs: Vec<(Option<String>, json::DecodedInput)>,
     has_rows: bool,
-    mut memory: Reservation,
+    memory: Reservation,
 ) -> Result<Decoded, HttpError> {
     let named = |(name, input)| NamedInput { name, given: given(input) };
     let mut given: Vec<NamedInput> = inputs.into_iter().map(named).collect();
@@ -117,11 +117,7 @@ pub(super) fn accept(
     if rows.is_none() {
         return Err(RequestError::Invalid("no input has rows".to_owned()).into());
     }
-    let held = memory.bytes();
-    let arguments = inputs.group.arguments.as_ref().map_or(0, |arguments| arguments.len());
-    let kept = inputs.data.iter().map(Bytes::len).sum::<usize>() + arguments;
-    memory.shrink(held.saturating_sub(kept));
-    Ok(Decoded { inputs, memory, asked: Asked::default() })
+    Ok(Decoded::without_body(inputs, memory))
 }
 
 /// A body as what the client gets.

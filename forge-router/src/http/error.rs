@@ -14,6 +14,7 @@ use crate::request::RequestError;
 /// Why a request was not answered as asked. `status.rs` maps each to its status.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
+    // --- the client's fault
     #[error("Model '{name}' not found. Registered: [{}]", quoted(.registered))]
     UnknownModel { name: String, registered: Vec<String> },
     #[error("there is no {path}")]
@@ -30,6 +31,12 @@ pub enum HttpError {
     BodyBroken(hyper::Error),
     #[error("the body ended in the middle of a message")]
     MessageCutShort,
+    #[error("the body has the encoding '{0}', understood are {UNDERSTOOD}")]
+    UnknownEncoding(String),
+    /// A part of the Open Inference Protocol that there is not.
+    #[error("{0}")]
+    NotSupported(&'static str),
+    // --- whose fault each of these tells
     #[error(transparent)]
     Decode(#[from] DecodeError),
     #[error(transparent)]
@@ -40,12 +47,7 @@ pub enum HttpError {
     Admin(#[from] AdminError),
     #[error(transparent)]
     Operation(#[from] OperationError),
-    #[error("the body has the encoding '{0}', understood are {UNDERSTOOD}")]
-    UnknownEncoding(String),
-    /// A part of the Open Inference Protocol that there is not.
-    #[error("{0}")]
-    NotSupported(&'static str),
-    /// A bug of Forge's.
+    // --- Forge's own fault
     #[error("internal error: {0}")]
     Internal(String),
 }

@@ -5,6 +5,7 @@
 //!                              │        Admitted::run ─► codec, tensors, classes
 //!                              ├────► v2: infer the same way, from its own form · what is served
 //!                              ├────► kserve_v1, torchserve: predict the same way, in their own JSON
+//!                              ├────► crate::grpc: calls of gRPC
 //!                              ├────► reload: admin (who may?) ─► Operator
 //!                              └────► health, models, metrics, openapi, docs_page
 //! ```
@@ -32,6 +33,7 @@ mod metrics;
 pub mod models;
 mod negotiation;
 mod openapi;
+mod order;
 mod outgoing;
 mod predict;
 mod prediction;

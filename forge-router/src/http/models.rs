@@ -7,7 +7,7 @@ use hyper::StatusCode;
 use super::app::App;
 use super::error::HttpError;
 use super::reply::{self, Reply};
-use crate::json::write_string;
+use crate::json::{write_list, write_object, write_string};
 use crate::model::{Model, ModelState, Version, VersionId};
 use crate::request::RequestError;
 use crate::tensor::ArgumentKind;
@@ -49,9 +49,9 @@ pub fn show(app: &App, name: &str) -> Result<Reply, HttpError> {
         )
         .as_bytes(),
     );
-    body.extend_from_slice(b",\"workers\":[");
+    body.extend_from_slice(b",\"workers\":");
     write_list(&mut body, model.status().workers.iter(), |body, state| write_string(body, state));
-    body.extend_from_slice(b"]}");
+    body.push(b'}');
     Ok(reply::fresh(reply::json(StatusCode::OK, body)))
 }
 
@@ -91,14 +91,13 @@ pub fn find_version(
 
 /// `{"<name>": {"queue_depth": …, "status": …}, …}`
 pub fn write_all(app: &App, body: &mut Vec<u8>) {
-    body.push(b'{');
-    write_list(body, app.registry.models().iter(), |body, model| {
-        write_string(body, model.name.as_str());
-        body.extend_from_slice(b":{");
+    let models = app.registry.models();
+    let named = models.iter().map(|model| (model.name.as_str(), model));
+    write_object(body, named, |body, model| {
+        body.push(b'{');
         write_summary(model, body);
         body.push(b'}');
     });
-    body.push(b'}');
 }
 
 fn write_summary(model: &Model, body: &mut Vec<u8>) {
@@ -115,7 +114,7 @@ fn write_summary(model: &Model, body: &mut Vec<u8>) {
 /// What clients of KServe's V1 protocol and of TensorFlow Serving read.
 fn write_kserve(model: &Model, body: &mut Vec<u8>) {
     let is_ready = model.status().state == ModelState::Ready;
-    body.extend_from_slice(format!(",\"ready\":{is_ready},\"model_version_status\":[").as_bytes());
+    body.extend_from_slice(format!(",\"ready\":{is_ready},\"model_version_status\":").as_bytes());
     write_list(body, model.route().versions(), |body, version| {
         let version = version.id();
         let status = format!(
@@ -124,11 +123,10 @@ fn write_kserve(model: &Model, body: &mut Vec<u8>) {
         );
         body.extend_from_slice(status.as_bytes());
     });
-    body.push(b']');
 }
 
 fn write_inputs(version: &Version, body: &mut Vec<u8>) {
-    body.extend_from_slice(b",\"inputs\":[");
+    body.extend_from_slice(b",\"inputs\":");
     write_list(body, version.interface().inputs().iter(), |body, input| {
         body.extend_from_slice(b"{\"name\":");
         write_string(body, input.name());
@@ -144,27 +142,13 @@ fn write_inputs(version: &Version, body: &mut Vec<u8>) {
             Some(declared) => {
                 body.extend_from_slice(b",\"dtype\":");
                 write_string(body, declared.dtype.name());
-                body.extend_from_slice(b",\"shape\":[");
+                body.extend_from_slice(b",\"shape\":");
                 write_list(body, declared.shape.iter(), |body, dim| {
                     let dim = dim.map_or("-1".to_owned(), |dim| dim.to_string());
                     body.extend_from_slice(dim.as_bytes());
                 });
-                body.extend_from_slice(b"]}");
+                body.push(b'}');
             }
         }
     });
-    body.push(b']');
-}
-
-fn write_list<T>(
-    body: &mut Vec<u8>,
-    items: impl Iterator<Item = T>,
-    mut write: impl FnMut(&mut Vec<u8>, T),
-) {
-    for (index, item) in items.enumerate() {
-        if index > 0 {
-            body.push(b',');
-        }
-        write(body, item);
-    }
 }

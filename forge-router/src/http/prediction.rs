@@ -19,6 +19,7 @@ use crate::logging::Failure;
 use crate::memory_budget::Reservation;
 use crate::metrics::{Outcome, RequestRecord};
 use crate::model::{Expired, Model, Role, Version, VersionId, Wish};
+use crate::pieces::Pieces;
 use crate::request::{Answer, Inputs, RequestError, Terms};
 use crate::under_way::OneUnderWay;
 
@@ -47,6 +48,16 @@ pub struct Decoded {
     /// Of the tensors alone; the body's is given back.
     pub memory: Reservation,
     pub asked: Asked,
+}
+
+impl Decoded {
+    /// Inputs whose body has been let go of: what `memory` held for it is given back.
+    pub fn without_body(inputs: Inputs, mut memory: Reservation) -> Self {
+        let tensors = inputs.data.iter().map(Pieces::len).sum::<usize>();
+        let kept = tensors + inputs.group.argument_bytes();
+        memory.shrink(memory.bytes().saturating_sub(kept));
+        Self { inputs, memory, asked: Asked::default() }
+    }
 }
 
 /// What a request asks of the batcher, where it does.

@@ -11,13 +11,9 @@ use hyper::http::request::Parts;
 use super::app::App;
 use super::error::HttpError;
 use super::reply::{self, Reply};
-use super::{admin, body, models, routes};
+use super::{admin, models, order, routes};
 use crate::json::{decode_reload, write_string};
-use crate::memory_budget::MemoryBudget;
 use crate::operator::{Asker, OperationError, Role, Share, ShareError, SwapOrder, Swapped};
-
-/// Far more than a path takes.
-const MOST_BYTES: usize = 64 * 1024;
 
 /// Swaps the model for those who may, or says why not.
 pub async fn answer(
@@ -43,23 +39,13 @@ async fn reload(
 ) -> Result<Swapped, HttpError> {
     admin::check(app, peer, parts).await?;
     models::find(app, name)?;
-    if app.is_asked_to_end() {
-        return Err(OperationError::Stopping.into());
-    }
+    app.check_takes_changes()?;
     let order = read_order(app, body, name).await?;
     Ok(app.operator.swap(order, Asker::Http(peer)).await?)
 }
 
 async fn read_order(app: &App, body: &mut Incoming, name: &str) -> Result<SwapOrder, HttpError> {
-    let bounds = body::Bounds {
-        max_bytes: MOST_BYTES,
-        says_so: "the most that a reload takes",
-        timeout: app.settings.body_timeout,
-        budget: 2 * MOST_BYTES,
-    };
-    // Its own memory: a server whose memory is taken by requests can still be given another model.
-    let mut memory = MemoryBudget::new(bounds.budget).reservation();
-    let asked = decode_reload(&body::read(body, bounds, &mut memory).await?)?;
+    let asked = decode_reload(&order::read(app, body, "the most that a reload takes").await?)?;
     let invalid = |error: ShareError| OperationError::Invalid(format!("\"canary\": {error}"));
     let canary = asked.canary.map(|share| share.parse::<Share>().map_err(invalid)).transpose()?;
     Ok(SwapOrder { model: name.to_owned(), path: PathBuf::from(asked.model_path), canary })

@@ -44,13 +44,15 @@ fn rows_of(shape: &Shape) -> Result<u32, RequestError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
-
+    use crate::pieces::Pieces;
     use crate::tensor::{Dtype, TensorMeta};
 
     fn tensor(dims: &[u64]) -> NamedInput {
         let row = TensorMeta { dtype: Dtype::Uint8, shape: Shape::new(dims).unwrap() };
-        NamedInput { name: None, given: GivenInput::Tensor(RowTensor { row, data: Bytes::new() }) }
+        NamedInput {
+            name: None,
+            given: GivenInput::Tensor(RowTensor { row, data: Pieces::default() }),
+        }
     }
 
     #[test]

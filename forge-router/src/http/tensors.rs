@@ -10,7 +10,7 @@ use hyper::header::HeaderValue;
 use super::codec::{Counted, LARGE, aside};
 use super::error::HttpError;
 use super::negotiation::{DTYPE, Negotiated, SHAPE};
-use super::prediction::{Asked, Decoded, Encoded, Served};
+use super::prediction::{Decoded, Encoded, Served};
 use super::reply::{self, Reply};
 use crate::flat::{flatten, kinds};
 use crate::formats::{
@@ -91,11 +91,7 @@ fn decode_now(
     }
     let inputs = named(tensors, version.interface())?;
     let inputs = v2::accept(inputs, version.interface(), head.is_batch)?;
-    // The body was held until here, so this only gives back.
-    let arguments = inputs.group.arguments.as_ref().map_or(0, |arguments| arguments.len());
-    let kept = inputs.data.iter().map(Bytes::len).sum::<usize>() + arguments;
-    memory.shrink(memory.bytes().saturating_sub(kept));
-    Ok(Decoded { inputs, memory, asked: Asked::default() })
+    Ok(Decoded::without_body(inputs, memory))
 }
 
 fn read(

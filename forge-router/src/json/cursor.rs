@@ -55,6 +55,20 @@ impl<'a> Cursor<'a> {
         DecodeError::Malformed { at: self.at, what }
     }
 
+    /// The error that the value here, which `place` names, is of another kind.
+    pub(super) fn wrong_type(
+        &mut self,
+        place: impl Into<String>,
+        expected: &'static str,
+    ) -> DecodeError {
+        match self.peek().and_then(kind_of) {
+            None => self.malformed("expected a value"),
+            Some(found) => {
+                DecodeError::WrongType { at: self.at, place: place.into(), found, expected }
+            }
+        }
+    }
+
     /// Reads an object that starts here, giving `member` each key with the cursor at its value.
     pub(super) fn members(
         &mut self,
@@ -166,6 +180,16 @@ impl<'a> Text<'a> {
         }
         let text = unescape(self.raw);
         Ok(Cow::Owned(text.ok_or_else(|| malformed(self.at, "a surrogate stands alone"))?))
+    }
+
+    /// Refuses a key whose value was read before.
+    pub(super) fn once<T>(&self, read: &Option<T>) -> Result<(), DecodeError> {
+        if read.is_some() { Err(self.twice()) } else { Ok(()) }
+    }
+
+    /// The error that the key stands twice.
+    pub(super) fn twice(&self) -> DecodeError {
+        DecodeError::Duplicate { at: self.at, key: self.quoted() }
     }
 
     /// What to call it in a message.

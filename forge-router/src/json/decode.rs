@@ -6,7 +6,7 @@ use super::cursor::{Cursor, Text, kind_of};
 use super::error::DecodeError;
 use super::field::Field;
 use super::reshape::{Room, read_shape, reshape};
-use super::skip::skip_value;
+use super::skip::{DEEPEST, skip_value};
 use super::tensor::Label;
 use super::value::{read_value, take_null};
 use crate::tensor::{ArgumentKind, Dtype, MAX_TENSORS, Shape, Value};
@@ -99,7 +99,7 @@ pub struct DecodedTensor {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_depth: 128, max_elements: usize::MAX, max_filled_bytes: u64::MAX }
+        Self { max_depth: DEEPEST, max_elements: usize::MAX, max_filled_bytes: u64::MAX }
     }
 }
 
@@ -124,7 +124,7 @@ pub fn decode(body: &[u8], mut options: DecodeOptions<'_>) -> Result<Decoded, De
             single.read_dtype(cursor, key)
         } else if key.is("inputs") {
             if named.is_some() {
-                return Err(duplicate_key(key));
+                return Err(key.twice());
             }
             named = Some(read_inputs(cursor, &mut options)?);
             Ok(())
@@ -203,7 +203,7 @@ pub(super) fn read_inputs(
     cursor.members(|cursor, key| {
         let name = key.decoded("the name of an input")?;
         if inputs.iter().any(|(other, _)| other.as_deref() == Some(&*name)) {
-            return Err(duplicate_key(key));
+            return Err(key.twice());
         }
         check_count(inputs.len(), key)?;
         let input = read_named(cursor, Some(key), &name, options)?;
@@ -256,10 +256,7 @@ fn read_tensors(
 ) -> Result<Vec<DecodedTensor>, DecodeError> {
     let at = cursor.at;
     if cursor.peek() != Some(b'[') {
-        let found = cursor.peek().and_then(kind_of);
-        let found = found.ok_or_else(|| cursor.malformed("expected a value"))?;
-        let place = Label::Named(name).to_string();
-        return Err(DecodeError::WrongType { at, place, found, expected: "an array of tensors" });
+        return Err(cursor.wrong_type(Label::Named(name).to_string(), "an array of tensors"));
     }
     cursor.at += 1;
     let mut tensors = Vec::new();
@@ -297,7 +294,7 @@ fn read_tensor(
                 field.read_dtype(cursor, key)
             } else if key.is_plainly("shape") {
                 if shape.is_some() {
-                    return Err(duplicate_key(key));
+                    return Err(key.twice());
                 }
                 shape = Some(read_shape(cursor, name)?);
                 Ok(())
@@ -326,10 +323,6 @@ fn read_tensor(
 fn missing_input() -> DecodeError {
     let what = "the body has neither \"input\" nor \"inputs\"";
     DecodeError::MissingInput(what.to_owned())
-}
-
-pub(super) fn duplicate_key(key: Text<'_>) -> DecodeError {
-    DecodeError::Duplicate { at: key.at, key: key.quoted() }
 }
 
 impl fmt::Debug for DecodeOptions<'_> {

@@ -2,7 +2,7 @@
 
 use memchr::memchr;
 
-use super::cursor::{Cursor, Text, kind_of};
+use super::cursor::{Cursor, Text};
 use super::decode::{DecodeOptions, DecodedTensor};
 use super::error::{DecodeError, excerpt};
 use super::nest::MAX_DIMS;
@@ -50,9 +50,7 @@ impl<'a> Field<'a> {
         key: Text<'_>,
         options: &mut DecodeOptions<'_>,
     ) -> Result<(), DecodeError> {
-        if self.data.is_some() {
-            return Err(DecodeError::Duplicate { at: key.at, key: key.quoted() });
-        }
+        key.once(&self.data)?;
         self.read_until(cursor, text_end(cursor.body, cursor.at), options)
     }
 
@@ -99,16 +97,11 @@ impl<'a> Field<'a> {
         cursor: &mut Cursor<'_>,
         key: Text<'_>,
     ) -> Result<(), DecodeError> {
-        if self.dtype.is_some() {
-            return Err(DecodeError::Duplicate { at: key.at, key: key.quoted() });
-        }
+        key.once(&self.dtype)?;
         let at = cursor.at;
         if cursor.peek() != Some(b'"') {
-            let found = cursor.peek().and_then(kind_of);
-            let found = found.ok_or_else(|| cursor.malformed("expected a value"))?;
             let place = format!("the dtype of {}", self.label);
-            let expected = "a name such as \"float32\"";
-            return Err(DecodeError::WrongType { at, place, found, expected });
+            return Err(cursor.wrong_type(place, "a name such as \"float32\""));
         }
         let name = cursor.string()?.decoded("a dtype's name")?;
         let dtype = Dtype::from_name(&name).ok_or_else(|| self.unknown_dtype(at, &name))?;

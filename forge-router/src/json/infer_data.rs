@@ -3,8 +3,8 @@
 use super::cursor::Cursor;
 use super::decode::Budget;
 use super::error::DecodeError;
-use super::infer_request::{DEEPEST, Elements, wrong_type};
-use super::skip::skip_value;
+use super::infer_request::Elements;
+use super::skip::{DEEPEST, skip_value};
 use super::tensor::{Label, Wanted, read_tensor, text_end};
 use crate::tensor::Dtype;
 
@@ -53,7 +53,7 @@ pub(super) fn read_texts(
                 depth -= 1;
             }
             Some(b'"') if depth > 0 => push_text(cursor, &mut elements)?,
-            _ => return Err(wrong_type(cursor, &label.to_string(), "an array of strings")),
+            _ => return Err(cursor.wrong_type(label.to_string(), "an array of strings")),
         }
         while depth > 0 && !cursor.take(b',') {
             cursor.expect(b']', "expected , or ] after an element of an array")?;

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::cursor::{Cursor, Text, kind_of};
+use super::cursor::{Cursor, Text};
 use super::decode::{Budget, Start, check_start};
 use super::error::{DecodeError, excerpt};
 use super::infer_data::{read_numbers, read_texts};
-use super::skip::skip_value;
+use super::skip::{DEEPEST, skip_value};
 use super::tensor::Label;
 use super::value::{read_value, take_null};
 use crate::tensor::{ArgumentKind, MAX_TENSORS, Value};
@@ -17,9 +17,6 @@ const START: Start = Start {
     malformed: "expected an object such as {\"inputs\": […]}; where tensors follow as bytes, the \
                 header Inference-Header-Content-Length says how long the JSON is",
 };
-
-/// Levels of arrays and objects within what is ignored.
-pub(super) const DEEPEST: usize = 128;
 
 /// Reads `{"id", "parameters", "inputs": [{"name", "datatype", "shape", "data"}], "outputs"}`, where
 /// `data` is nested or flat. The elements go straight into little-endian bytes; what of them follows
@@ -33,16 +30,16 @@ pub fn decode_infer(body: &[u8], budget: &mut dyn Budget) -> Result<InferHead, D
     let (mut id, mut parameters, mut inputs, mut outputs) = (None, None, None, None);
     cursor.members(|cursor, key| {
         if key.is("id") {
-            once(&id, key)?;
+            key.once(&id)?;
             id = Some(optional(cursor, |cursor| read_string(cursor, &key.quoted()))?);
         } else if key.is("parameters") {
-            once(&parameters, key)?;
+            key.once(&parameters)?;
             parameters = Some(optional(cursor, read_request_parameters)?);
         } else if key.is("inputs") {
-            once(&inputs, key)?;
+            key.once(&inputs)?;
             inputs = Some(read_list(cursor, key, |cursor| read_input(cursor, budget))?);
         } else if key.is("outputs") {
-            once(&outputs, key)?;
+            key.once(&outputs)?;
             outputs = Some(optional(cursor, |cursor| read_list(cursor, key, read_output))?);
         } else {
             skip_value(cursor, DEEPEST)?;
@@ -60,14 +57,6 @@ pub fn decode_infer(body: &[u8], budget: &mut dyn Budget) -> Result<InferHead, D
     Ok(head)
 }
 
-/// Refuses a key that stands twice.
-fn once<T>(read: &Option<T>, key: Text<'_>) -> Result<(), DecodeError> {
-    match read {
-        None => Ok(()),
-        Some(_) => Err(DecodeError::Duplicate { at: key.at, key: key.quoted() }),
-    }
-}
-
 /// What `read` reads; `null` says as much as leaving it out.
 fn optional<T>(
     cursor: &mut Cursor<'_>,
@@ -83,7 +72,7 @@ fn read_list<T>(
 ) -> Result<Vec<T>, DecodeError> {
     let mut items = Vec::new();
     if cursor.peek() != Some(b'[') {
-        return Err(wrong_type(cursor, &key.quoted(), "an array of objects"));
+        return Err(cursor.wrong_type(key.quoted(), "an array of objects"));
     }
     cursor.at += 1;
     if cursor.take(b']') {
@@ -96,7 +85,7 @@ fn read_list<T>(
         }
         if cursor.peek() != Some(b'{') {
             let place = format!("an item of {}", key.quoted());
-            return Err(wrong_type(cursor, &place, "an object"));
+            return Err(cursor.wrong_type(place, "an object"));
         }
         items.push(item(cursor)?);
         if cursor.take(b']') {
@@ -143,20 +132,20 @@ fn read_input(
     let mut found = Found::default();
     cursor.members(|cursor, key| {
         if key.is("name") {
-            once(&found.name, key)?;
+            key.once(&found.name)?;
             found.name = Some(read_string(cursor, "the name of an input")?);
         } else if key.is("datatype") {
-            once(&found.datatype, key)?;
+            key.once(&found.datatype)?;
             found.datatype = Some(read_datatype(cursor, found.label())?);
         } else if key.is("shape") {
-            once(&found.shape, key)?;
+            key.once(&found.shape)?;
             found.shape = Some(read_shape(cursor, found.label())?);
         } else if key.is("parameters") {
             let label = found.label().to_string();
             let read = |cursor: &mut Cursor<'_>| read_input_parameters(cursor, &label);
             found.binary = optional(cursor, read)?.flatten();
         } else if key.is("data") {
-            once(&found.data, key)?;
+            key.once(&found.data)?;
             found.data = Some(match found.datatype {
                 Some(datatype) => {
                     Data::Read(read_elements(cursor, found.label(), datatype, budget)?)
@@ -291,7 +280,7 @@ fn read_output(cursor: &mut Cursor<'_>) -> Result<RequestedOutput, DecodeError> 
     let (mut name, mut output) = (None, RequestedOutput::default());
     cursor.members(|cursor, key| {
         if key.is("name") {
-            once(&name, key)?;
+            key.once(&name)?;
             name = Some(read_string(cursor, "the name of an output")?);
             Ok(())
         } else if key.is("parameters") {
@@ -331,7 +320,7 @@ fn refuse_shared_memory(key: Text<'_>) -> Result<(), DecodeError> {
 
 fn read_string(cursor: &mut Cursor<'_>, place: &str) -> Result<String, DecodeError> {
     if cursor.peek() != Some(b'"') {
-        return Err(wrong_type(cursor, place, "a string"));
+        return Err(cursor.wrong_type(place, "a string"));
     }
     Ok(cursor.string()?.decoded(place)?.into_owned())
 }
@@ -351,19 +340,6 @@ fn read_count(cursor: &mut Cursor<'_>, place: &dyn fmt::Display) -> Result<u64, 
             let (place, literal) = (place.to_string(), value.to_string());
             DecodeError::WrongValue { at, place, literal, expected }
         }),
-        _ => Err(wrong_type(cursor, &place.to_string(), expected)),
-    }
-}
-
-pub(super) fn wrong_type(
-    cursor: &mut Cursor<'_>,
-    place: &str,
-    expected: &'static str,
-) -> DecodeError {
-    match cursor.peek().and_then(kind_of) {
-        None => cursor.malformed("expected a value"),
-        Some(found) => {
-            DecodeError::WrongType { at: cursor.at, place: place.to_owned(), found, expected }
-        }
+        _ => Err(cursor.wrong_type(place.to_string(), expected)),
     }
 }

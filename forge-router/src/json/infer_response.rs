@@ -1,6 +1,7 @@
 //! The JSON of an answer of the Open Inference Protocol, V2, and the bytes behind it.
 
 use super::encode::{expected_text, write_tensor};
+use super::list::write_list;
 use super::text::write_string;
 use crate::flat::Elements;
 use crate::tensor::Shape;
@@ -34,15 +35,10 @@ pub fn write_infer_response(
     }
     out.extend_from_slice(b"\"model_name\":");
     write_string(out, head.model);
-    let version = format!(",\"model_version\":\"{}\",\"outputs\":[", head.version);
+    let version = format!(",\"model_version\":\"{}\",\"outputs\":", head.version);
     out.extend_from_slice(version.as_bytes());
-    for (place, selected) in outputs.iter().enumerate() {
-        if place > 0 {
-            out.push(b',');
-        }
-        write_output(out, selected);
-    }
-    out.extend_from_slice(b"]}");
+    write_list(out, outputs, write_output);
+    out.push(b'}');
     let length = out.len() - start;
     let binary = || outputs.iter().filter(|selected| selected.is_binary);
     for selected in binary() {
@@ -99,14 +95,8 @@ fn write_output(out: &mut Vec<u8>, selected: &Selected) {
             }
         }
         (Elements::Texts(texts), false) => {
-            out.extend_from_slice(b"\"data\":[");
-            for (place, text) in texts.iter().enumerate() {
-                if place > 0 {
-                    out.push(b',');
-                }
-                write_string(out, text);
-            }
-            out.push(b']');
+            out.extend_from_slice(b"\"data\":");
+            write_list(out, texts, |out, text| write_string(out, text));
         }
     }
     out.push(b'}');

@@ -13,13 +13,12 @@ use memchr::memchr_iter;
 
 use super::cursor::{Cursor, Text, kind_of};
 use super::decode::{
-    DecodeOptions, DecodedInput, DecodedTensor, Start, check_start, duplicate_key, read_inputs,
-    read_named,
+    DecodeOptions, DecodedInput, DecodedTensor, Start, check_start, read_inputs, read_named,
 };
 use super::error::DecodeError;
 use super::field::default_dtype;
 use super::nest::MAX_DIMS;
-use super::skip::skip_value;
+use super::skip::{DEEPEST, skip_value};
 use super::tensor::{Label, Wanted, read_tensor, text_end};
 use crate::tensor::{Shape, TensorMeta};
 
@@ -63,7 +62,7 @@ pub fn decode_instances(
             _ => return skip_value(cursor, options.limits.max_depth),
         };
         match &found {
-            Some(other) if other.layout == layout => return Err(duplicate_key(key)),
+            Some(other) if other.layout == layout => return Err(key.twice()),
             Some(_) => {
                 let cause = "the body has both \"instances\" and \"inputs\": give one";
                 return Err(DecodeError::Conflict(cause));
@@ -89,7 +88,7 @@ pub fn has_member(body: &[u8], name: &str) -> bool {
     let mut is_there = false;
     let read = cursor.members(|cursor, key| {
         is_there |= key.is(name);
-        skip_value(cursor, 128)
+        skip_value(cursor, DEEPEST)
     });
     read.is_ok() && is_there
 }
@@ -233,7 +232,7 @@ impl Column {
     /// Adds what a further row gives.
     fn add(&mut self, given: DecodedInput, place: Place<'_>) -> Result<(), DecodeError> {
         if self.row == place.row {
-            return Err(duplicate_key(place.key));
+            return Err(place.key.twice());
         }
         self.row = place.row;
         match (&mut self.given, given) {

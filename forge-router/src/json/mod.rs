@@ -4,7 +4,7 @@
 //! decode, instances (envelopes) ─► field (data + dtype) ─► tensor ─► number (digits) ─► element ─► bytes
 //!        ├────────────► value (arguments that are no tensors) · reshape (data + shape)
 //!        └────────────► skip (values of unknown keys)
-//! response ─► structure ─► encode ─► text
+//! response ─► structure ─► encode ─► text · list (arrays and objects of others)
 //! infer_request (V2) ─► infer_data ─► tensor · infer_response ─► encode
 //! reload (the body of a reload) · repository (those of Triton's model repository)
 //! ```
@@ -33,6 +33,7 @@ mod infer_data;
 mod infer_request;
 mod infer_response;
 mod instances;
+mod list;
 mod nest;
 mod number;
 mod powers;
@@ -59,6 +60,7 @@ pub use infer_response::{
     InferResponseHead, binary_size, expected_infer_response, write_infer_response,
 };
 pub use instances::{Instances, Layout, decode_instances, decode_tensor, has_member};
+pub use list::{write_list, write_object};
 pub use reload::{ReloadBody, decode_reload};
 pub use repository::{RepositoryBody, decode_repository};
 pub use response::{ResponseHead, write_response, write_with};

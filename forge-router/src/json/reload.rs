@@ -1,6 +1,6 @@
 //! The body of a reload request.
 
-use super::cursor::{Cursor, Text, kind_of};
+use super::cursor::{Cursor, Text};
 use super::decode::{Start, check_start};
 use super::error::DecodeError;
 
@@ -47,18 +47,11 @@ fn read_text(
     text: &mut Option<String>,
     expected: &'static str,
 ) -> Result<(), DecodeError> {
-    if text.is_some() {
-        return Err(DecodeError::Duplicate { at: key.at, key: key.quoted() });
+    key.once(text)?;
+    if cursor.peek() != Some(b'"') {
+        return Err(cursor.wrong_type(key.quoted(), expected));
     }
-    match cursor.peek() {
-        Some(b'"') => *text = Some(cursor.string()?.unescaped()?.into_owned()),
-        other => {
-            let found = other.and_then(kind_of);
-            let found = found.ok_or_else(|| cursor.malformed("expected a value"))?;
-            let (at, place) = (cursor.at, key.quoted());
-            return Err(DecodeError::WrongType { at, place, found, expected });
-        }
-    }
+    *text = Some(cursor.string()?.unescaped()?.into_owned());
     Ok(())
 }
 

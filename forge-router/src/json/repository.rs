@@ -3,7 +3,7 @@
 use super::cursor::Cursor;
 use super::decode::{Start, check_start};
 use super::error::DecodeError;
-use super::skip::skip_value;
+use super::skip::{DEEPEST, skip_value};
 use super::value::{read_value, take_null};
 use crate::tensor::{ArgumentKind, Value};
 
@@ -11,8 +11,6 @@ const START: Start = Start {
     expected: "an object, or no body",
     malformed: "expected an object such as {}, or no body",
 };
-
-const DEEPEST: usize = 128;
 
 /// What a request to the repository says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

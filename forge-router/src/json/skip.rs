@@ -4,9 +4,12 @@ use super::cursor::Cursor;
 use super::error::DecodeError;
 use super::number::scan;
 
-/// Steps over the value at the cursor, which must be JSON. `max_depth` above 128 counts as 128.
+/// The most levels of arrays and objects within a value that is stepped over: each is a bit of [`Open`].
+pub(super) const DEEPEST: usize = u128::BITS as usize;
+
+/// Steps over the value at the cursor, which must be JSON. `max_depth` above [`DEEPEST`] counts as that.
 pub(super) fn skip_value(cursor: &mut Cursor<'_>, max_depth: usize) -> Result<(), DecodeError> {
-    let mut open = Open { depth: 0, objects: 0, limit: max_depth.min(128) };
+    let mut open = Open { depth: 0, objects: 0, limit: max_depth.min(DEEPEST) };
     loop {
         match cursor.peek() {
             Some(opening @ (b'{' | b'[')) => {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::cursor::{Cursor, kind_of};
+use super::cursor::Cursor;
 use super::error::{DecodeError, excerpt};
 use super::number::scan;
 use super::tensor::NON_FINITE;
@@ -145,16 +145,7 @@ impl Reader<'_, '_, '_> {
 
     /// The error that the value here is of another kind.
     fn wrong(&mut self, expected: &'static str) -> DecodeError {
-        let found = self.cursor.peek().and_then(kind_of);
-        match found {
-            None => self.cursor.malformed("expected a value"),
-            Some(found) => DecodeError::WrongType {
-                at: self.cursor.at,
-                place: self.place.to_string(),
-                found,
-                expected,
-            },
-        }
+        self.cursor.wrong_type(self.place.to_string(), expected)
     }
 }
 

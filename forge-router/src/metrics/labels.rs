@@ -108,6 +108,16 @@ label_values! {
     }
 }
 
+label_values! {
+    /// What a position of a padded row is.
+    pub(super) Position {
+        /// The client sent it.
+        Own => "own",
+        /// It only makes the row as long as the others.
+        Padding => "padding",
+    }
+}
+
 impl Outcome {
     /// Whether the latency of a request that ended so belongs in the latency histogram.
     ///
@@ -129,6 +139,7 @@ mod tests {
         assert!(ComputePhase::ALL.iter().enumerate().all(|(i, value)| value.index() == i));
         assert!(WorkerState::ALL.iter().enumerate().all(|(i, value)| value.index() == i));
         assert!(Side::ALL.iter().enumerate().all(|(i, value)| value.index() == i));
+        assert!(Position::ALL.iter().enumerate().all(|(i, value)| value.index() == i));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Registration;
-use super::labels::{ComputePhase, Outcome, Phase, Role, Side, WorkerState};
+use super::labels::{ComputePhase, Outcome, Phase, Position, Role, Side, WorkerState};
 use super::series::ModelSeries;
 use crate::request::Compute;
 
@@ -69,6 +69,12 @@ impl ModelMetrics {
     pub fn batch_cut(&self, rows: u32) {
         self.series().batch_size.observe(f64::from(rows));
         self.series().rows.inc_by(u64::from(rows));
+    }
+
+    /// A batch of padded rows was cut that have so many positions of their own, and so many more.
+    pub fn padded(&self, own: u64, padding: u64) {
+        self.series().padded_positions[Position::Own.index()].inc_by(own);
+        self.series().padded_positions[Position::Padding.index()].inc_by(padding);
     }
 
     /// The batch that answered one request took so long in the worker; called once per request.

@@ -18,6 +18,7 @@ pub(super) const LABEL_STATE: &str = "state";
 pub(super) const LABEL_SIDE: &str = "side";
 pub(super) const LABEL_ROLE: &str = "role";
 pub(super) const LABEL_VERSION: &str = "version";
+pub(super) const LABEL_PART: &str = "part";
 pub(super) const LABEL_LIBTORCH: &str = "libtorch";
 
 /// `status` of a request that has arrived; the other values are the outcomes.
@@ -85,6 +86,10 @@ pub(super) const COMPUTE: Family = Family {
     help: "What the compute phase of each request consists of, as the worker measured its batch",
 };
 pub(super) const ROWS: Family = Family { name: "forge_rows_total", help: "Rows handed to workers" };
+pub(super) const PADDED_POSITIONS: Family = Family {
+    name: "forge_padded_positions_total",
+    help: "Positions of rows that are padded, handed to workers: the rows' own, and padding",
+};
 pub(super) const REQUEST_BYTES: Family =
     Family { name: "forge_request_bytes_total", help: "Bytes of request bodies read" };
 pub(super) const RESPONSE_BYTES: Family =
@@ -180,6 +185,7 @@ pub(super) const EXPORTED: &[&str] = &[
     "forge_missed_wakes_total counter",
     "forge_model_swap_duration_seconds histogram",
     "forge_model_swaps_total counter",
+    "forge_padded_positions_total counter",
     "forge_phase_seconds histogram",
     "forge_queue_depth gauge",
     "forge_queue_timeouts_total counter",

@@ -5,7 +5,7 @@ use prometheus::proto::MetricFamily;
 use prometheus::{Gauge, Histogram, IntCounter, IntGauge};
 
 use super::build::ModelBuilder;
-use super::labels::{ComputePhase, Outcome, Phase, Role, Side, WorkerState};
+use super::labels::{ComputePhase, Outcome, Phase, Position, Role, Side, WorkerState};
 use super::names;
 use super::requests::Requests;
 
@@ -24,6 +24,7 @@ pub(super) struct ModelSeries {
     pub(super) phases: [Histogram; Phase::ALL.len()],
     pub(super) compute: [Histogram; ComputePhase::ALL.len()],
     pub(super) rows: IntCounter,
+    pub(super) padded_positions: [IntCounter; Position::ALL.len()],
     pub(super) request_bytes: IntCounter,
     pub(super) response_bytes: IntCounter,
     pub(super) workers: [IntGauge; WorkerState::ALL.len()],
@@ -61,6 +62,10 @@ impl ModelSeries {
                 build.histogram(&names::COMPUTE, &label, names::PHASE_BUCKETS)
             }),
             rows: build.counter(&names::ROWS, &[]),
+            padded_positions: Position::ALL.map(|position| {
+                let label = [(names::LABEL_PART, position.as_str())];
+                build.counter(&names::PADDED_POSITIONS, &label)
+            }),
             request_bytes: build.counter(&names::REQUEST_BYTES, &[]),
             response_bytes: build.counter(&names::RESPONSE_BYTES, &[]),
             workers: WorkerState::ALL

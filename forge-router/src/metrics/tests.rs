@@ -138,6 +138,7 @@ fn workers_missed_wakes_and_batches_are_counted_under_their_own_labels() {
     model.missed_wake_of_router();
     model.missed_wakes_of_worker(3);
     model.batch_cut(8);
+    model.padded(5, 3);
     for _ in 0..5 {
         model.computed(Compute { infer: Duration::from_millis(2), ..Compute::default() });
     }
@@ -148,6 +149,8 @@ fn workers_missed_wakes_and_batches_are_counted_under_their_own_labels() {
         (names::MISSED_WAKES.name, ",side=\"router\"", 1.0),
         (names::MISSED_WAKES.name, ",side=\"worker\"", 3.0),
         (names::ROWS.name, "", 8.0),
+        (names::PADDED_POSITIONS.name, ",part=\"own\"", 5.0),
+        (names::PADDED_POSITIONS.name, ",part=\"padding\"", 3.0),
         (&format!("{}_sum", names::BATCH_SIZE.name), "", 8.0),
         (&format!("{}_count", names::PHASE.name), ",phase=\"compute\"", 5.0),
         (&format!("{}_count", names::COMPUTE.name), ",phase=\"input\"", 5.0),

@@ -49,10 +49,13 @@ impl Admitted {
 
     async fn run_uncounted(
         mut self,
-        inputs: Inputs,
+        mut inputs: Inputs,
         terms: Terms,
         memory: Reservation,
     ) -> Result<Reply, Expired> {
+        if inputs.padding.is_some() && self.version.row_too_large(&inputs.group.row).is_some() {
+            inputs.give_up_padding();
+        }
         if let Some(error) = self.version.row_too_large(&inputs.group.row) {
             return Ok(Err(error));
         }

@@ -2,8 +2,10 @@
 
 mod accept;
 mod input;
+mod pad;
 
-use crate::config::{DeclaredInput, ModelConfig};
+use self::pad::Padder;
+use crate::config::{DeclaredInput, ModelConfig, Pad};
 use crate::tensor::{ArgumentKind, Dtype, Shape, TensorMeta};
 
 use forge_ipc::{Argument, Signature};
@@ -19,6 +21,7 @@ pub struct Interface {
     arguments: usize,
     /// The input that one without a name is for.
     sole: Option<usize>,
+    padder: Option<Padder>,
     /// What a row of the first tensor probably is.
     likely_row: Option<TensorMeta>,
 }
@@ -49,13 +52,18 @@ pub enum InterfaceError {
     Undeclared { name: String, takes: String },
     #[error("its forward takes ({takes}): set preprocess.input to the tensor that an image is for")]
     NoImageInput { takes: String },
+    #[error("its forward takes ({takes}), but pad.mask_input is '{name}'")]
+    NoMaskInput { name: String, takes: String },
+    #[error("pad.mask_input is '{name}', which is {kind}: a mask is a Tensor")]
+    MaskNotATensor { name: String, kind: String },
 }
 
 impl Interface {
     /// Joins what the file tells with what the config declares: all tensors that a request must
     /// give, or none.
     pub fn new(signature: &Signature, config: &ModelConfig) -> Result<Self, InterfaceError> {
-        let interface = Self::join(signature, &config.inputs, config.batching)?;
+        let interface =
+            Self::join(signature, &config.inputs, config.batching, config.pad.as_ref())?;
         interface.check_preprocess(signature, config)?;
         Ok(interface)
     }
@@ -65,6 +73,7 @@ impl Interface {
         signature: &Signature,
         declared: &[DeclaredInput],
         batching: bool,
+        pad: Option<&Pad>,
     ) -> Result<Self, InterfaceError> {
         let mut inputs = Vec::with_capacity(signature.arguments.len());
         let mut declarations = declarations(signature, declared)?;
@@ -79,9 +88,11 @@ impl Interface {
                 _ => inputs.push(Input::new(place, argument.clone(), declared)),
             }
         }
+        let padder = pad.map(|pad| Padder::new(pad, &mut inputs, signature)).transpose()?;
         let arguments = signature.arguments.len();
         let sole = sole(&inputs);
-        let interface = Self { inputs, arguments, sole, likely_row: signature.likely_row };
+        let likely_row = signature.likely_row;
+        let interface = Self { inputs, arguments, sole, padder, likely_row };
         interface.check_declared(signature, declared)?;
         let has_tensor = interface.inputs.iter().any(Input::takes_tensors);
         match (interface.inputs.is_empty(), batching && !has_tensor) {
@@ -126,10 +137,14 @@ impl Interface {
         self.row(|dim| dim)
     }
 
-    /// A row that the declarations allow, with 1 for every free dimension; `None` where nothing is
+    /// A row that the declarations allow, with 1 for every free dimension and padded; `None` where nothing is
     /// declared, or something that cannot be has to be given.
     pub fn smallest_row(&self) -> Option<Vec<TensorMeta>> {
-        self.row(|dim| Some(dim.unwrap_or(1)))
+        let mut row = self.row(|dim| Some(dim.unwrap_or(1)))?;
+        if let Some(padder) = &self.padder {
+            padder.stretch_smallest(&self.inputs, row.iter_mut());
+        }
+        Some(row)
     }
 
     /// Whether what is declared is all that a request can give in tensors, and leaves nothing free.

@@ -88,9 +88,10 @@ impl Blamed {
 /// Of everything the model would get: dtypes, shapes, other arguments, elements.
 fn fingerprint(inputs: &Inputs) -> Fingerprint {
     let mut hash = Sha256::new();
+    // Each with its length, so that no two lists of fields read the same.
+    let length = |bytes: usize| (bytes as u64).to_le_bytes();
     let mut field = |bytes: &[u8]| {
-        // With its length, so that no two lists of fields read the same.
-        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(length(bytes.len()));
         hash.update(bytes);
     };
     for meta in inputs.group.row.iter() {
@@ -100,7 +101,8 @@ fn fingerprint(inputs: &Inputs) -> Fingerprint {
     }
     field(inputs.group.arguments.as_deref().unwrap_or_default());
     for data in &inputs.data {
-        field(data);
+        hash.update(length(data.len()));
+        data.iter().for_each(|piece| hash.update(piece));
     }
     hash.finalize().into()
 }
@@ -117,7 +119,12 @@ mod tests {
         let shape = Shape::new(dims).unwrap();
         let bytes = dims.iter().product::<u64>() as usize;
         let meta = TensorMeta { dtype: Dtype::Uint8, shape };
-        Inputs { group: Group::of_tensors([meta]), rows: 1, data: vec![vec![byte; bytes].into()] }
+        Inputs {
+            group: Group::of_tensors([meta]),
+            rows: 1,
+            data: vec![vec![byte; bytes].into()],
+            padding: None,
+        }
     }
 
     #[test]
@@ -136,7 +143,7 @@ mod tests {
         let inputs = |bytes: &[u8]| {
             let meta = TensorMeta { dtype: Dtype::Uint8, shape: Shape::new(&[1]).unwrap() };
             let (group, rows) = (Group::of_tensors([meta]), bytes.len() as u32);
-            Inputs { group, rows, data: vec![bytes.to_vec().into()] }
+            Inputs { group, rows, data: vec![bytes.to_vec().into()], padding: None }
         };
         blamed.add(&inputs(&[3, 4]), "x", now);
         let whole = inputs(&[1, 2, 3, 4, 5]);

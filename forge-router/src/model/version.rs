@@ -260,6 +260,7 @@ impl Version {
             let link = Arc::clone(&state.workers[freest].link);
             drop(state);
             let rows = batch.rows;
+            self.count_positions(&batch);
             match link.submit(batch, now) {
                 Ok(()) => self.metrics.batch_cut(rows),
                 Err(Refused::Gone(batch)) => {

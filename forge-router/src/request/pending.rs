@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::{Inputs, Reply, ReplyTo};
 use crate::batching::SplitRows;
 use crate::memory_budget::Reservation;
+use crate::pieces::Pieces;
 
 /// A request inside the batcher, or some rows of one that has more than a batch.
 #[derive(Debug)]
@@ -36,7 +35,7 @@ impl Pending {
     pub fn without_inputs(self) -> (ReplyTo, Reservation) {
         let Self { inputs, reply, mut memory, whole, .. } = self;
         if whole.is_none() {
-            memory.shrink(inputs.data.iter().map(Bytes::len).sum());
+            memory.shrink(inputs.data.iter().map(Pieces::len).sum());
         }
         (reply, memory)
     }
@@ -70,13 +69,16 @@ mod tests {
         let budget = MemoryBudget::new(100);
         let mut memory = budget.reservation();
         assert!(memory.grow(15));
-        let data = vec![vec![0, 1, 2, 3, 4, 5, 6, 7, 8, 9].into(), vec![20, 21, 22, 23, 24].into()];
-        let inputs = Inputs { group: Group::of_tensors([]), rows: 5, data };
+        let data =
+            vec![vec![0u8, 1, 2, 3, 4, 5, 6, 7, 8, 9].into(), vec![20, 21, 22, 23, 24].into()];
+        let inputs = Inputs { group: Group::of_tensors([]), rows: 5, data, padding: None };
         let (client, _replied) = oneshot::channel();
         let pending = Pending::new(inputs, ReplyTo::Client(client), memory);
         let (first, rest) = pending.split_rows(2);
         let (second, third) = rest.split_rows(2);
-        let data = |part: &Pending| part.inputs.data.iter().map(|it| it.to_vec()).collect();
+        let data = |part: &Pending| {
+            part.inputs.data.iter().map(|it| it.clone().whole().to_vec()).collect()
+        };
         let parts: Vec<Vec<Vec<u8>>> = [&first, &second, &third].map(data).to_vec();
         assert_eq!(parts[0], [vec![0, 1, 2, 3], vec![20, 21]]);
         assert_eq!(parts[1], [vec![4, 5, 6, 7], vec![22, 23]]);

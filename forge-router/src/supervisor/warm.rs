@@ -67,7 +67,12 @@ fn filled(number: u8, row: &[TensorMeta], rows: u32) -> Inputs {
         let elements = meta.shape.elements().unwrap_or(0).saturating_mul(u64::from(rows));
         element(meta.dtype, number).repeat(usize::try_from(elements).unwrap_or(0)).into()
     };
-    Inputs { group: Group::of_tensors(row), rows, data: row.iter().map(data).collect() }
+    Inputs {
+        group: Group::of_tensors(row),
+        rows,
+        data: row.iter().map(data).collect(),
+        padding: None,
+    }
 }
 
 /// A small number as an element.

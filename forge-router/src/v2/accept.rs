@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use super::values::value;
-use super::{Datatype, InferInput, InferRequest, place_in_name};
+use super::{Datatype, InferInput, InferRequest};
 use crate::config::DeclaredInput;
 use crate::model::{GivenInput, Input, Interface, NamedInput, RowTensor};
 use crate::request::{Inputs, RequestError};
-use crate::tensor::{ArgumentKind, Dtype, MAX_RANK, MAX_TENSORS, Shape, TensorMeta, Value};
+use crate::tensor::{
+    ArgumentKind, Dtype, MAX_RANK, MAX_TENSORS, Shape, TensorMeta, Value, place_in_name,
+};
 
 /// The most rows of one request: each part of a batch's size waits on its own.
 pub const MOST_ROWS: u64 = 1 << 16;
@@ -178,7 +180,7 @@ fn check_bytes(input: &InferInput) -> Result<(), RequestError> {
         );
         return Err(invalid(input, &cause));
     }
-    if *dtype == Dtype::Bool && data.iter().any(|byte| *byte > 1) {
+    if *dtype == Dtype::Bool && data.bytes().any(|byte| *byte > 1) {
         return Err(invalid(input, "has a BOOL that is neither 0 nor 1"));
     }
     Ok(())

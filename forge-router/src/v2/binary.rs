@@ -5,10 +5,9 @@
 //! ├──────────────── Inference-Header-Content-Length ────────────────────────┤
 //! ```
 
-use bytes::Bytes;
-
 use super::values::MOST_BYTES;
 use super::{Datatype, InferHead, InferInput, InferRequest, TensorMetadata, write_texts};
+use crate::pieces::Pieces;
 
 /// The bytes are not what the JSON before them says; the client's fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,8 +32,8 @@ pub enum BinaryError {
     Unfit { input: String, bytes: usize, datatype: Datatype, shape: Vec<i64> },
 }
 
-/// Gives each input its slice of what follows the JSON.
-pub fn attach(head: InferHead, mut tail: Bytes) -> Result<InferRequest, BinaryError> {
+/// Gives each input its part of what follows the JSON.
+pub fn attach(head: InferHead, mut tail: Pieces) -> Result<InferRequest, BinaryError> {
     let InferHead { mut request, binary } = head;
     for (input, size) in request.inputs.iter_mut().zip(binary) {
         let Some(size) = size else { continue };
@@ -50,7 +49,7 @@ pub fn attach(head: InferHead, mut tail: Bytes) -> Result<InferRequest, BinaryEr
 
 /// The request of a body that is nothing but the one input of a model: one row of it. All outputs come
 /// back as bytes.
-pub fn raw(body: Bytes, inputs: &[TensorMetadata]) -> Result<InferRequest, BinaryError> {
+pub fn raw(body: Pieces, inputs: &[TensorMetadata]) -> Result<InferRequest, BinaryError> {
     let mut needed = inputs.iter().filter(|input| !input.is_optional);
     let (Some(input), None) = (needed.next(), needed.next()) else {
         return Err(BinaryError::NotOneInput(inputs.len()));
@@ -66,7 +65,7 @@ pub fn raw(body: Bytes, inputs: &[TensorMetadata]) -> Result<InferRequest, Binar
         Datatype::Numbers(_) => body,
         Datatype::Bytes => {
             let mut text = Vec::with_capacity(size_of::<u32>() + body.len());
-            write_texts(&[body], &mut text);
+            write_texts(&[body.whole()], &mut text);
             text.into()
         }
     };
@@ -99,6 +98,8 @@ fn row_shape(input: &TensorMetadata, bytes: usize) -> Result<Vec<u64>, BinaryErr
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
     use crate::tensor::Dtype;
 
@@ -112,7 +113,7 @@ mod tests {
             name: "x".to_owned(),
             datatype: Datatype::Numbers(Dtype::Uint8),
             shape: vec![],
-            data: Bytes::from_static(b"json"),
+            data: Bytes::from_static(b"json").into(),
         };
         let request =
             InferRequest { inputs: sizes.iter().map(input).collect(), ..InferRequest::default() };
@@ -122,10 +123,11 @@ mod tests {
     #[test]
     fn inputs_get_their_bytes_in_their_order() {
         let tail = Bytes::from_static(b"abcde");
-        let request = attach(head(&[Some(2), None, Some(0), Some(3)]), tail.clone()).unwrap();
-        let data: Vec<&[u8]> = request.inputs.iter().map(|input| &input.data[..]).collect();
-        assert_eq!(data, [&b"ab"[..], b"json", b"", b"cde"]);
-        assert_eq!(request.inputs[0].data.as_ptr(), tail.as_ptr(), "without a copy");
+        let request =
+            attach(head(&[Some(2), None, Some(0), Some(3)]), tail.clone().into()).unwrap();
+        let data: Vec<Bytes> = request.inputs.into_iter().map(|input| input.data.whole()).collect();
+        assert_eq!(data, ["ab", "json", "", "cde"]);
+        assert_eq!(data[0].as_ptr(), tail.as_ptr(), "without a copy");
     }
 
     #[test]
@@ -137,7 +139,7 @@ mod tests {
             (&[Some(4)], "1 bytes are left over"),
             (&[], "5 bytes are left over"),
         ] {
-            let refused = attach(head(sizes), Bytes::from_static(b"abcde")).unwrap_err();
+            let refused = attach(head(sizes), Bytes::from_static(b"abcde").into()).unwrap_err();
             assert!(refused.to_string().contains(told), "{refused}");
         }
     }
@@ -158,8 +160,9 @@ mod tests {
             assert_eq!(request.inputs[0].shape, shape, "{row:?}");
             assert!(request.parameters.binary_data_output);
         }
-        let text = raw(Bytes::from_static(b"ab"), &[input("s", Datatype::Bytes, &[1])]).unwrap();
-        assert_eq!(&text.inputs[0].data[..], b"\x02\0\0\0ab");
+        let body = Bytes::from_static(b"ab").into();
+        let mut text = raw(body, &[input("s", Datatype::Bytes, &[1])]).unwrap();
+        assert_eq!(text.inputs.remove(0).data.whole(), "\x02\0\0\0ab");
     }
 
     #[test]

@@ -1,11 +1,8 @@
 //! The classification extension: the largest elements of each row in place of a tensor.
 
-use std::cmp::Ordering;
-
-use half::{bf16, f16};
-
 use crate::config::Labels;
 use crate::flat::{Elements, FlatOutput};
+use crate::numbers::{is_float, largest_first, numbers};
 use crate::request::RequestError;
 use crate::tensor::Dtype;
 
@@ -47,14 +44,10 @@ pub fn classify(
 }
 
 fn largest(dtype: Dtype, row: &[u8], kept: usize, labels: Option<&Labels>) -> Vec<String> {
-    let scores: Vec<f64> = row.chunks_exact(dtype.size()).map(|it| score(dtype, it)).collect();
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|one, other| largest_first(scores[*one], scores[*other]));
-    let is_float =
-        matches!(dtype, Dtype::Float16 | Dtype::Bfloat16 | Dtype::Float32 | Dtype::Float64);
+    let scores = numbers(dtype, row);
     // As Triton writes them.
     let text = |place: &usize| {
-        let mut text = match (scores[*place], is_float) {
+        let mut text = match (scores[*place], is_float(dtype)) {
             (score, true) => format!("{score:.6}:{place}"),
             (score, false) => format!("{score}:{place}"),
         };
@@ -64,33 +57,7 @@ fn largest(dtype: Dtype, row: &[u8], kept: usize, labels: Option<&Labels>) -> Ve
         }
         text
     };
-    order.iter().take(kept).map(text).collect()
-}
-
-/// NaN last; of equal ones the first stays first, as the sort is stable.
-fn largest_first(one: f64, other: f64) -> Ordering {
-    match (one.is_nan(), other.is_nan()) {
-        (false, false) => other.partial_cmp(&one).unwrap_or(Ordering::Equal),
-        (one, other) => one.cmp(&other),
-    }
-}
-
-/// An element as a number; of int64, the nearest.
-fn score(dtype: Dtype, bytes: &[u8]) -> f64 {
-    fn fixed<const N: usize>(bytes: &[u8]) -> [u8; N] {
-        bytes.first_chunk().copied().unwrap_or([0; N])
-    }
-    match dtype {
-        Dtype::Bool | Dtype::Uint8 => f64::from(fixed::<1>(bytes)[0]),
-        Dtype::Int8 => f64::from(i8::from_le_bytes(fixed(bytes))),
-        Dtype::Int16 => f64::from(i16::from_le_bytes(fixed(bytes))),
-        Dtype::Int32 => f64::from(i32::from_le_bytes(fixed(bytes))),
-        Dtype::Int64 => i64::from_le_bytes(fixed(bytes)) as f64,
-        Dtype::Float16 => f16::from_le_bytes(fixed(bytes)).to_f64(),
-        Dtype::Bfloat16 => bf16::from_le_bytes(fixed(bytes)).to_f64(),
-        Dtype::Float32 => f64::from(f32::from_le_bytes(fixed(bytes))),
-        Dtype::Float64 => f64::from_le_bytes(fixed(bytes)),
-    }
+    largest_first(&scores).iter().take(kept).map(text).collect()
 }
 
 #[cfg(test)]

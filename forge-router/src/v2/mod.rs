@@ -37,12 +37,6 @@ pub use select::{Selected, check_outputs};
 pub use statistics::{InferenceStatistics, ModelStatistics, RowsStatistics, Spent, statistics};
 pub use texts::{read_texts, write_texts};
 
-/// The place that a name such as `INPUT__0` or `scores__1` tells, as Triton names the inputs and outputs
-/// of PyTorch's models.
-fn place_in_name(name: &str) -> Option<usize> {
-    name.rsplit_once("__").and_then(|(_, place)| place.parse().ok())
-}
-
 /// What `GET /v2` and `ServerMetadata` name the server.
 pub const SERVER_NAME: &str = "forge";
 

@@ -1,8 +1,7 @@
 //! An inference request, whichever transport brought it.
 
-use bytes::Bytes;
-
 use super::Datatype;
+use crate::pieces::Pieces;
 
 /// A request, as its transport decoded it. Nothing about its tensors has been checked but that their
 /// bytes are there.
@@ -43,9 +42,9 @@ pub struct InferInput {
     pub datatype: Datatype,
     /// With the rows where the model's requests are batched.
     pub shape: Vec<u64>,
-    /// Little-endian, the last dimension fastest; strings each after its length, a `u32`. It may be a
-    /// slice of the body that it came in.
-    pub data: Bytes,
+    /// Little-endian, the last dimension fastest; strings each after its length, a `u32`. It may be
+    /// part of the body that it came in.
+    pub data: Pieces,
 }
 
 /// One output that the client asks for.

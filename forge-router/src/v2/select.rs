@@ -1,10 +1,11 @@
 //! Which of an answer's outputs the client gets, and under which name.
 
-use super::{InferRequest, Parameters, RequestedOutput, classify, place_in_name};
+use super::{InferRequest, Parameters, RequestedOutput, classify};
 use crate::config::Labels;
 use crate::flat::{self, FlatOutput, flatten_answer};
 use crate::model::Version;
 use crate::request::{Answer, RequestError};
+use crate::tensor::place_in_name;
 
 /// An output as the client asked for it.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,7 @@
 //! Inputs that are no tensors to the model: a number, a string, a list of numbers; one for all rows.
 
 use super::{Datatype, InferInput, read_texts};
+use crate::numbers::numbers;
 use crate::tensor::{ArgumentKind, Dtype, Value};
 
 /// Bytes of such an input. It travels with the batch, whose room for such is small; a client that
@@ -24,11 +25,12 @@ pub fn value(input: &InferInput, kind: &ArgumentKind, is_batched: bool) -> Resul
                 return Err(wrong("BYTES"));
             }
             let count = input.shape.iter().try_fold(1u64, |count, dim| count.checked_mul(*dim));
-            the_same(read_texts(&input.data, count.unwrap_or(0))?).map(Value::Str)
+            the_same(read_texts(&input.data.clone().whole(), count.unwrap_or(0))?).map(Value::Str)
         }
         ArgumentKind::Bool => match input.datatype {
             Datatype::Numbers(Dtype::Bool) => {
-                the_same(input.data.to_vec()).map(|byte| Value::Bool(byte != 0))
+                the_same(input.data.bytes().copied().collect::<Vec<u8>>())
+                    .map(|byte| Value::Bool(byte != 0))
             }
             _ => Err(wrong("BOOL")),
         },
@@ -85,7 +87,7 @@ fn one_row<T: PartialEq>(
 }
 
 fn integers(input: &InferInput) -> Option<Vec<i64>> {
-    let data = &input.data;
+    let data = &input.data.clone().whole();
     let Datatype::Numbers(dtype) = input.datatype else { return None };
     Some(match dtype {
         Dtype::Uint8 => data.iter().map(|byte| i64::from(*byte)).collect(),
@@ -98,19 +100,8 @@ fn integers(input: &InferInput) -> Option<Vec<i64>> {
 }
 
 fn floats(input: &InferInput) -> Option<Vec<f64>> {
-    let data = &input.data;
     let Datatype::Numbers(dtype) = input.datatype else { return None };
-    Some(match dtype {
-        Dtype::Float16 => {
-            chunks(data).map(|bytes| half::f16::from_le_bytes(bytes).to_f64()).collect()
-        }
-        Dtype::Bfloat16 => {
-            chunks(data).map(|bytes| half::bf16::from_le_bytes(bytes).to_f64()).collect()
-        }
-        Dtype::Float32 => chunks(data).map(|bytes| f64::from(f32::from_le_bytes(bytes))).collect(),
-        Dtype::Float64 => chunks(data).map(f64::from_le_bytes).collect(),
-        _ => integers(input)?.into_iter().map(|int| int as f64).collect(),
-    })
+    (dtype != Dtype::Bool).then(|| numbers(dtype, &input.data.clone().whole()))
 }
 
 fn chunks<const N: usize>(data: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
@@ -124,7 +115,7 @@ mod tests {
     fn input(datatype: &str, shape: &[u64], data: &[u8]) -> InferInput {
         let datatype = Datatype::named(datatype).unwrap();
         let data = bytes::Bytes::copy_from_slice(data);
-        InferInput { name: "n".to_owned(), datatype, shape: shape.to_vec(), data }
+        InferInput { name: "n".to_owned(), datatype, shape: shape.to_vec(), data: data.into() }
     }
 
     #[test]

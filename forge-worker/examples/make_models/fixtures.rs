@@ -1,7 +1,7 @@
 //! The sources of the fixtures of `tests/`.
 
 /// Name and source of each fixture: what a model may do, well or badly.
-pub(crate) const FIXTURES: [(&str, &str); 33] = [
+pub(crate) const FIXTURES: [(&str, &str); 34] = [
     (
         "double",
         "
@@ -306,6 +306,22 @@ def forward(self, ids: Tensor) -> Tensor:
     hidden = torch.sin(ids.to(6).unsqueeze(2) * torch.arange(32, dtype=6))
     scores = torch.softmax(torch.matmul(hidden, hidden.transpose(1, 2)), -1)
     return torch.matmul(scores, hidden).mean(1)
+",
+    ),
+    // A small text model: every position looks at all that the mask lets count. Without a mask all do.
+    (
+        "attention",
+        "
+def forward(self, ids: Tensor, attention_mask: Optional[Tensor] = None) -> Dict[str, Tensor]:
+    hidden = torch.sin(ids.to(6).unsqueeze(2) * torch.arange(1, 9, dtype=6))
+    mask = torch.ones_like(ids)
+    if attention_mask is not None:
+        mask = attention_mask.to(4)
+    scores = torch.matmul(hidden, hidden.transpose(1, 2))
+    scores = scores.masked_fill(mask.unsqueeze(1) == 0, -1e9)
+    positions = torch.matmul(torch.softmax(scores, -1), hidden)
+    counted = mask.to(6).unsqueeze(2)
+    return {'mean': (positions * counted).sum(1) / counted.sum(1), 'positions': positions}
 ",
     ),
 ];

@@ -1,13 +1,16 @@
-//! The requests that the documentation shows, and the answers it promises.
+//! The requests that the documentation shows, and the answers and defaults it promises.
 //!
 //! A page shows them in blocks marked `console`: a line `$ curl …`, and below it what comes back.
 
 mod answer;
+mod defaults;
 
 use std::fs;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::process::Command;
+
+pub use defaults::default_seconds;
 
 use crate::command::finish;
 use crate::programs::checkout;

@@ -41,11 +41,6 @@ impl Verdict {
         self.failures.values().map(|failures| failures.count).sum()
     }
 
-    /// How many were refused with this status.
-    pub fn refused_with(&self, status: u16) -> u64 {
-        self.failures.get(&refusal(status)).map_or(0, |failures| failures.count)
-    }
-
     /// The time within which this share of the right answers came, in milliseconds.
     pub fn quantile(&self, share: f64) -> f64 {
         let mut sorted = self.latencies.clone();
@@ -72,7 +67,7 @@ impl Verdict {
     }
 
     pub(super) fn refused(&mut self, response: &Response) {
-        self.fail(&refusal(response.status), &response.text());
+        self.fail(&format!("refused with {}", response.status), &response.text());
     }
 
     pub(super) fn wrong(&mut self, words: &str) {
@@ -123,10 +118,6 @@ impl Verdict {
         self.latencies.extend(other.latencies);
         self
     }
-}
-
-fn refusal(status: u16) -> String {
-    format!("refused with {status}")
 }
 
 impl fmt::Display for Verdict {

@@ -17,11 +17,12 @@ use names::Name::{Under, Word};
 use rules::Ban;
 use source::Source;
 
-const CRATES: [&str; 5] = ["forge-ipc", "forge-router", "forge-worker", "tests", "benches"];
+const CRATES: [&str; 6] =
+    ["forge-ipc", "forge-proto", "forge-router", "forge-worker", "tests", "benches"];
 
 const BANS: &[Ban] = &[
     Ban {
-        who: &["forge-ipc/", "forge-router/", "tests/", "benches/"],
+        who: &["forge-ipc/", "forge-proto/", "forge-router/", "tests/", "benches/"],
         never: &[Word("tch"), Word("torch_sys")],
         why: "libtorch lives in forge-worker alone",
     },
@@ -39,7 +40,13 @@ const BANS: &[Ban] = &[
     },
     Ban {
         who: &["forge-worker/src/"],
-        never: &[Word("tokio"), Word("hyper"), Word("prometheus"), Word("forge_router")],
+        never: &[
+            Word("tokio"),
+            Word("hyper"),
+            Word("prometheus"),
+            Word("forge_proto"),
+            Word("forge_router"),
+        ],
         why: "the worker is one loop and knows no protocol",
     },
     Ban {
@@ -81,9 +88,19 @@ const BANS: &[Ban] = &[
 const MANIFEST_BANS: &[(&str, &[&str])] = &[
     (
         "forge-ipc",
-        &["forge-router", "forge-worker", "tokio", "hyper", "serde_json", "tracing", "tch"],
+        &[
+            "forge-proto",
+            "forge-router",
+            "forge-worker",
+            "tokio",
+            "hyper",
+            "serde_json",
+            "tracing",
+            "tch",
+        ],
     ),
-    ("forge-worker", &["forge-router", "tokio", "hyper", "prometheus"]),
+    ("forge-proto", &["forge-ipc", "forge-router", "forge-worker", "tokio", "hyper", "tch"]),
+    ("forge-worker", &["forge-proto", "forge-router", "tokio", "hyper", "prometheus"]),
     ("forge-router", &["forge-worker", "tch", "torch-sys"]),
     ("tests", &["tch", "torch-sys"]),
     ("benches", &["tch", "torch-sys"]),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
-use forge_tests::{TempDir, checkout, finish};
+use forge_tests::{TempDir, checkout, default_seconds, finish};
 
 fn file(path: &str) -> String {
     fs::read_to_string(checkout().join("deploy").join(path)).unwrap()
@@ -16,13 +16,6 @@ fn settings(path: &str) -> BTreeMap<String, String> {
     let lines = text.lines().filter(|line| !line.starts_with(['#', '[']));
     let settings = lines.filter_map(|line| line.split_once('='));
     settings.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
-}
-
-/// The default of a time in docs/configuration.md, which another test compares with the code.
-fn default_seconds(key: &str) -> f64 {
-    let page = fs::read_to_string(checkout().join("docs/configuration.md")).unwrap();
-    let row = page.lines().find(|line| line.starts_with(&format!("| `{key}` | `"))).unwrap();
-    row.split('`').nth(3).unwrap().parse().unwrap()
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! What a gRPC client can make the server hold, and for how long.
 
-use forge_tests::{Forge, Setup, Signal, until};
+use forge_tests::{Setup, Signal, until};
 use tonic::Code;
 
 use super::grpc_client::{Grpc, floats, raw_request, serving};
 use super::http2_client::{Http2, begun, whole};
+use super::slow_clients::impatient;
 
 const INFER: &str = "/inference.GRPCInferenceService/ModelInfer";
 
@@ -13,7 +14,7 @@ const DEADLINE_EXCEEDED: &str = "4";
 const UNIMPLEMENTED: &str = "12";
 const INTERNAL: &str = "13";
 
-fn bytes(count: usize) -> super::grpc_client::inference::ModelInferRequest {
+fn bytes(count: usize) -> forge_proto::ModelInferRequest {
     raw_request("m", "UINT8", &[1, count as i64], vec![1; count])
 }
 
@@ -63,8 +64,8 @@ fn a_message_that_stops_is_given_up() {
 
 #[test]
 fn a_message_that_is_none_is_refused() {
-    let (_forge, grpc) = serving("echo");
-    let mut client = Http2::connect(&_forge);
+    let (forge, grpc) = serving("echo");
+    let mut client = Http2::connect(&forge);
     for (body, status) in [
         (&b"\0\0\0\0\x02\x08\x80"[..], INVALID_ARGUMENT),
         (b"\0\0\0\0\x03\x0a\x01\xff", INVALID_ARGUMENT),
@@ -97,8 +98,7 @@ fn requests_are_answered_through_the_grace_and_refused_after_it() {
     forge.process().signal(Signal::SIGTERM);
     until("it drains", || forge.get("/health/ready").status == 503);
     let mut client = grpc.client.clone();
-    let ready =
-        grpc.wait(client.server_ready(super::grpc_client::inference::ServerReadyRequest {}));
+    let ready = grpc.wait(client.server_ready(forge_proto::ServerReadyRequest {}));
     assert!(!ready.unwrap().into_inner().ready);
     grpc.infer(floats("m", &[1.0])).unwrap();
     forge.wait_for_log(&["new predictions are refused"]);
@@ -136,12 +136,4 @@ fn what_is_no_service_is_unimplemented() {
         let answer = client.ask("POST", path, "application/grpc", whole(""));
         assert_eq!((answer.status, answer.header("grpc-status")), (200, UNIMPLEMENTED), "{path}");
     }
-}
-
-fn impatient() -> Forge {
-    Setup::new()
-        .server("header_timeout_s = 0.3")
-        .server("body_timeout_s = 0.3")
-        .test_model("m", "echo")
-        .start()
 }

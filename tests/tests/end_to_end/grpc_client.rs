@@ -2,19 +2,13 @@
 
 use std::time::Duration;
 
+use forge_proto::grpc_inference_service_client::GrpcInferenceServiceClient;
+use forge_proto::model_infer_request::InferInputTensor;
+use forge_proto::{ModelInferRequest, ModelInferResponse};
 use forge_tests::{Forge, PATIENCE, Setup};
 use tokio::runtime::Runtime;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
-
-#[allow(clippy::all, dead_code, reason = "generated, and tests do not use all of it")]
-pub(crate) mod inference {
-    include!("generated/inference.rs");
-}
-
-use inference::grpc_inference_service_client::GrpcInferenceServiceClient;
-use inference::model_infer_request::InferInputTensor;
-use inference::{ModelInferRequest, ModelInferResponse};
 
 pub(crate) type Client = GrpcInferenceServiceClient<Channel>;
 

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use forge_proto::infer_parameter::ParameterChoice;
+use forge_proto::model_infer_request::InferRequestedOutputTensor;
+use forge_proto::{InferParameter, InferTensorContents};
 use forge_tests::{Setup, until};
 use tonic::Code;
 
-use super::grpc_client::inference::infer_parameter::ParameterChoice;
-use super::grpc_client::inference::model_infer_request::InferRequestedOutputTensor;
-use super::grpc_client::inference::{InferParameter, InferTensorContents};
 use super::grpc_client::{Grpc, answered, floats, raw_request, serving, within};
 
 const M: [(&str, &str); 1] = [("model", "m")];

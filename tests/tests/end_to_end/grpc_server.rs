@@ -1,9 +1,9 @@
 //! What the server and its models tell of themselves over gRPC.
 
+use forge_proto::*;
 use forge_tests::{Setup, json};
 use tonic::{Code, Response};
 
-use super::grpc_client::inference::*;
 use super::grpc_client::{Grpc, answered, floats, serving};
 
 #[test]

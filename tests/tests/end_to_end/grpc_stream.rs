@@ -1,12 +1,12 @@
 //! Many requests on one call.
 
+use forge_proto::{ModelInferRequest, ModelStreamInferResponse};
 use forge_tests::{Setup, Signal, until};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
-use super::grpc_client::inference::{ModelInferRequest, ModelStreamInferResponse};
 use super::grpc_client::{Grpc, answered, floats, serving};
 
 const M: [(&str, &str); 1] = [("model", "m")];

@@ -3,7 +3,9 @@
 
 use std::fs;
 
-use forge_tests::{Setup, TempDir, Value, checkout, finish, forge, json, model_file, run_python};
+use forge_tests::{
+    Setup, TempDir, Value, checkout, default_seconds, finish, forge, json, model_file, run_python,
+};
 
 const MANIFESTS: [&str; 5] = [
     "kserve/cluster-serving-runtime.yaml",
@@ -36,13 +38,6 @@ fn containers() -> [Value; 2] {
     let runtime = of_kind("ClusterServingRuntime")["spec"]["containers"][0].clone();
     let deployment = of_kind("Deployment")["spec"]["template"]["spec"]["containers"][0].clone();
     [runtime, deployment]
-}
-
-/// The default of a time in docs/configuration.md, which another test compares with the code.
-fn default_seconds(key: &str) -> f64 {
-    let page = fs::read_to_string(checkout().join("docs/configuration.md")).unwrap();
-    let row = page.lines().find(|line| line.starts_with(&format!("| `{key}` | `"))).unwrap();
-    row.split('`').nth(3).unwrap().parse().unwrap()
 }
 
 #[test]

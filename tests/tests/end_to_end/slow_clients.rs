@@ -2,7 +2,8 @@
 
 use forge_tests::{Forge, Setup, json, until};
 
-fn impatient() -> Forge {
+/// One that waits a third of a second for who is slow.
+pub(crate) fn impatient() -> Forge {
     Setup::new()
         .server("header_timeout_s = 0.3")
         .server("body_timeout_s = 0.3")

@@ -96,25 +96,13 @@ fn outputs_are_told_once_the_model_has_answered() {
 }
 
 #[test]
-fn statistics_have_every_duration_of_every_model() {
+fn statistics_are_of_one_model_one_version_or_all() {
     let forge = Setup::new().test_model("m", "double").test_model("n", "echo").start();
     infer(&forge, "m");
     let one = forge.get("/v2/models/m/stats").json();
     let statistics = &one["model_stats"][0];
     assert_eq!((&statistics["name"], &statistics["version"]), (&json!("m"), &json!("1")));
-    for phase in [
-        "success",
-        "fail",
-        "queue",
-        "compute_input",
-        "compute_infer",
-        "compute_output",
-        "cache_hit",
-        "cache_miss",
-    ] {
-        let spent = &statistics["inference_stats"][phase];
-        assert!(spent["count"].is_u64() && spent["ns"].is_u64(), "{phase}: {spent}");
-    }
+    assert_eq!(statistics["inference_stats"]["success"]["count"], 1);
     assert_eq!(one, forge.get("/v2/models/m/versions/1/stats").json());
     let all = forge.get("/v2/models/stats").json();
     let names: Vec<_> =

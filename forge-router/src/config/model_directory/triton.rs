@@ -9,6 +9,7 @@ use std::path::Path;
 use toml::{Table, Value as Toml};
 
 use super::text_proto::{self, Message, Value};
+use crate::tensor::place_in_name;
 
 /// Nobody writes more by hand.
 const LARGEST: u64 = 1 << 20;
@@ -174,11 +175,6 @@ fn declare(inputs: Vec<Message>, settings: &mut Settings) -> Result<(), String> 
         put(settings, "inputs", Toml::Array(tables));
     }
     Ok(())
-}
-
-/// The `n` of a name such as `INPUT__n`, by which Triton means the argument at that place.
-fn place_in_name(name: &str) -> Option<usize> {
-    name.rsplit_once("__").and_then(|(_, place)| place.parse().ok())
 }
 
 /// Torch's name of the type.

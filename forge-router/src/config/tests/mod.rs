@@ -7,6 +7,7 @@ mod images;
 mod loading;
 mod memory;
 mod model_directory;
+mod pad;
 mod samples;
 mod show;
 mod workers;

@@ -27,13 +27,14 @@ fn every_sample_config_is_without_errors() {
 #[test]
 fn the_reference_has_every_key_and_no_other() {
     let text = "[server]\n\"?\" = 1\n[models.m]\npath = \"m.pt\"\n\"?\" = 1\n\
-                [models.m.preprocess]\n\"?\" = 1\n[[models.m.inputs]]\n\"?\" = 1";
+                [models.m.preprocess]\n\"?\" = 1\n[models.m.pad]\n\"?\" = 1\n[[models.m.inputs]]\n\"?\" = 1";
     let outcome = Files::new().load(text);
     let Err(ConfigErrors::Invalid { problems, .. }) = outcome else { panic!("{outcome:?}") };
     for (section, heading) in [
         ("server", "## `[server]`"),
         ("models.m", "## `[models.NAME]`"),
         ("models.m.preprocess", "## `[models.NAME.preprocess]`"),
+        ("models.m.pad", "## `[models.NAME.pad]`"),
         ("models.m.inputs[0]", "## `[[models.NAME.inputs]]`"),
     ] {
         let key = format!("{section}.\"?\"");
@@ -45,6 +46,7 @@ fn the_reference_has_every_key_and_no_other() {
         // Of a model, these have sections of their own.
         if section == "models.m" {
             known.remove("inputs");
+            known.remove("pad");
             known.remove("preprocess");
         }
         let rows = reference(heading);

@@ -41,6 +41,7 @@ const EVERY_KEY: &str = r#"
     optimize = "off"
     labels = "classes.txt"
     softmax = true
+    pad = { dim = 0, value = -1.5, multiple = 8, max_length = 12, mask_input = "mask", outputs_dim = 1 }
     preprocess = { input = "ids", resize = [8, 9], center_crop = 3, scale = 1, mean = [0.1, 0, 1], std = [1, 2, 3.5], layout = "HWC", color = "BGR", max_pixels = 1000 }
     devices = ["cpu", "cuda:1"]
     workers = 2

@@ -2,13 +2,15 @@
 //!
 //! Read by hand, because generated code allocates what a message says and only then can be asked how
 //! much: two bytes of a client's are an empty input of two hundred. Here memory is reserved before it
-//! is allocated, and raw tensors are slices of the message.
+//! is allocated, and raw tensors are parts of the message, in the pieces in
+//! which it came.
 
 use bytes::Bytes;
 
 use super::contents;
-use crate::grpc::wire::{Field, Fields, Value, WireError};
+use crate::grpc::wire::{Field, Fields, FieldsInPieces, Value, WireError};
 use crate::memory_budget::Reservation;
+use crate::pieces::Pieces;
 use crate::request::RequestError;
 use crate::tensor::MAX_RANK;
 use crate::v2::{Datatype, InferInput, InferRequest, Parameters, RequestedOutput};
@@ -18,6 +20,9 @@ const MOST_FIELDS: usize = 16 * 1024;
 
 /// Of names, ids and datatypes; each is copied.
 const LONGEST_TEXT: usize = 4 * 1024;
+
+/// The field of raw tensors.
+const RAW: u32 = 7;
 
 /// With the rows.
 const MOST_DIMS: usize = MAX_RANK + 1;
@@ -29,21 +34,24 @@ pub struct Head {
     /// Empty where the client leaves the choice.
     pub version: String,
     pub id: String,
+    /// How many bytes have to be read to decode the rest: all but raw tensors, which are only cut out.
+    pub read: usize,
 }
 
 /// Reads the head alone.
 ///
 /// # Errors
 /// [`RequestError::Invalid`] where the bytes are no message.
-pub fn head(message: &[u8]) -> Result<Head, RequestError> {
+pub fn head(message: &Pieces) -> Result<Head, RequestError> {
     let mut head = Head::default();
-    for field in fields(message)? {
-        let field = field?;
-        match field.number {
-            1 => head.model = text(&field)?,
-            2 => head.version = text(&field)?,
-            3 => head.id = text(&field)?,
-            _ => {}
+    for field in fields_in_pieces(message) {
+        let (number, value) = field?;
+        match number {
+            1 => head.model = text_in_pieces(number, value)?,
+            2 => head.version = text_in_pieces(number, value)?,
+            3 => head.id = text_in_pieces(number, value)?,
+            RAW => {}
+            _ => head.read += value.map_or(0, |value| value.len()),
         }
     }
     Ok(head)
@@ -53,32 +61,68 @@ pub fn head(message: &[u8]) -> Result<Head, RequestError> {
 ///
 /// # Errors
 /// [`RequestError::Invalid`] for what a client did wrong, [`RequestError::MemoryFull`].
-pub fn decode(message: &Bytes, memory: &mut Reservation) -> Result<InferRequest, RequestError> {
+pub fn decode(message: &Pieces, memory: &mut Reservation) -> Result<InferRequest, RequestError> {
     let mut request = InferRequest::default();
     let (mut inputs, mut raw) = (Vec::new(), Vec::new());
-    for field in fields(message)? {
-        let field = field?;
-        match field.number {
-            3 => request.id = text(&field)?,
-            4 => parameter(field.bytes()?, &mut request.parameters)?,
-            5 => inputs.push(Tensor::read(field.bytes()?)?),
-            6 => request.outputs.push(output(field.bytes()?)?),
-            7 => raw.push(message.slice_ref(field.bytes()?)),
+    for field in fields_in_pieces(message) {
+        let (number, value) = field?;
+        match number {
+            3 => request.id = text_in_pieces(number, value)?,
+            4 => parameter(&whole(number, value, memory)?, &mut request.parameters)?,
+            5 => inputs.push(whole(number, value, memory)?),
+            6 => request.outputs.push(output(&whole(number, value, memory)?)?),
+            RAW => raw.push(value.ok_or(WireError::Type(number))?),
             _ => {}
         }
     }
+    let inputs = inputs.iter().map(|input| Tensor::read(input)).collect::<Result<_, _>>()?;
     request.inputs = with_contents(inputs, &raw, memory)?;
     Ok(request)
 }
 
-/// The fields of a request, of which there are not too many.
+/// The fields of a whole request, of which there are not too many.
+fn fields_in_pieces(
+    message: &Pieces,
+) -> impl Iterator<Item = Result<(u32, Option<Pieces>), RequestError>> {
+    let fields = FieldsInPieces(message.clone()).take(MOST_FIELDS + 1).enumerate();
+    fields.map(|(index, field)| match index {
+        MOST_FIELDS => Err(too_many_fields()),
+        _ => Ok(field?),
+    })
+}
+
+/// A field in one piece: what is copied for it is reserved.
+fn whole(
+    number: u32,
+    value: Option<Pieces>,
+    memory: &mut Reservation,
+) -> Result<Bytes, RequestError> {
+    let value = value.ok_or(WireError::Type(number))?;
+    if value.iter().count() > 1 && !memory.grow(value.len()) {
+        return Err(RequestError::MemoryFull { limit: memory.limit() });
+    }
+    Ok(value.whole())
+}
+
+fn text_in_pieces(number: u32, value: Option<Pieces>) -> Result<String, RequestError> {
+    let value = value.ok_or(WireError::Type(number))?;
+    // What is longer is refused: it need not be copied for that.
+    let bytes = value.slice(0..LONGEST_TEXT + 1).whole();
+    text(&Field { number, value: Value::Bytes(&bytes) })
+}
+
+/// The fields of a message in a request, of which there are not too many.
 fn fields(
     message: &[u8],
 ) -> Result<impl Iterator<Item = Result<Field<'_>, WireError>>, RequestError> {
     if Fields(message).nth(MOST_FIELDS).is_some() {
-        return Err(invalid(format!("the message has more than {MOST_FIELDS} fields")));
+        return Err(too_many_fields());
     }
     Ok(Fields(message))
+}
+
+fn too_many_fields() -> RequestError {
+    invalid(format!("the message has more than {MOST_FIELDS} fields"))
 }
 
 /// An input whose elements lie in the message.
@@ -113,7 +157,7 @@ impl<'a> Tensor<'a> {
         Ok(Self { name, datatype, shape, contents })
     }
 
-    fn with(self, data: Bytes) -> InferInput {
+    fn with(self, data: Pieces) -> InferInput {
         let Self { name, datatype, shape, .. } = self;
         InferInput { name, datatype, shape, data }
     }
@@ -122,7 +166,7 @@ impl<'a> Tensor<'a> {
 /// The inputs with their elements: all raw or all typed.
 fn with_contents(
     inputs: Vec<Tensor<'_>>,
-    raw: &[Bytes],
+    raw: &[Pieces],
     memory: &mut Reservation,
 ) -> Result<Vec<InferInput>, RequestError> {
     if raw.is_empty() {

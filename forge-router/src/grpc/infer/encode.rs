@@ -1,11 +1,11 @@
 //! From an answer to a `ModelInferResponse`, whose tensors are raw.
 
 use bytes::Bytes;
+use forge_proto::ModelInferResponse;
+use forge_proto::model_infer_response::InferOutputTensor;
 use prost::Message as _;
 
 use crate::flat::Elements;
-use crate::grpc::generated::ModelInferResponse;
-use crate::grpc::generated::model_infer_response::InferOutputTensor;
 use crate::http::{HttpError, Served};
 use crate::memory_budget::Reservation;
 use crate::request::{Answer, RequestError};

@@ -94,16 +94,8 @@ async fn check_token(file: &Path, parts: &Parts) -> Result<(), HttpError> {
 
 #[cfg(test)]
 mod tests {
-    use hyper::Request;
-
+    use super::sender::tests::asked;
     use super::*;
-
-    fn asked(headers: &[(&str, &str)]) -> Parts {
-        let request = Request::post("/v1/m/reload");
-        let request =
-            headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-        request.body(()).unwrap().into_parts().0
-    }
 
     #[test]
     fn this_machine_may_where_nobody_else_can_ask() {

@@ -51,12 +51,12 @@ pub fn is_local_name(host: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use hyper::Request;
 
     use super::*;
 
-    fn asked(headers: &[(&str, &str)]) -> Parts {
+    pub(in crate::http::admin) fn asked(headers: &[(&str, &str)]) -> Parts {
         let request = Request::post("/v1/m/reload");
         let request =
             headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));

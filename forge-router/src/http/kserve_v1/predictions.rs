@@ -1,7 +1,7 @@
 //! Answers as rows of JSON, or as columns.
 
 use crate::flat::{Elements, FlatOutput};
-use crate::json::{write_string, write_tensor};
+use crate::json::{write_list, write_object, write_string, write_tensor};
 use crate::tensor::Shape;
 
 /// Writes an array with a value per row: that of the only output, or an object of all by name.
@@ -9,20 +9,12 @@ use crate::tensor::Shape;
 /// `rows` is `None` for the answer to a request that was not batched: its rows are the first dimension,
 /// where all outputs have the same; else the answer as a whole is the only one.
 pub fn write_rows(out: &mut Vec<u8>, outputs: &[FlatOutput], rows: Option<u64>) {
-    let Some(rows) = rows.or_else(|| common_rows(outputs)) else {
-        out.push(b'[');
-        write_columns(out, outputs);
-        out.push(b']');
-        return;
-    };
-    out.push(b'[');
-    for row in 0..rows {
-        if row > 0 {
-            out.push(b',');
-        }
-        write_named(out, outputs, |out, output| write_row(out, output, row, rows));
+    match rows.or_else(|| common_rows(outputs)) {
+        Some(rows) => write_list(out, 0..rows, |out, row| {
+            write_named(out, outputs, |out, output| write_row(out, output, row, rows));
+        }),
+        None => write_list(out, [outputs], write_columns),
     }
-    out.push(b']');
 }
 
 /// Writes the whole of the only output, or an object of all by name.
@@ -38,16 +30,8 @@ fn write_named(
     if let [only] = outputs {
         return write(out, only);
     }
-    out.push(b'{');
-    for (place, output) in outputs.iter().enumerate() {
-        if place > 0 {
-            out.push(b',');
-        }
-        write_string(out, &output.name);
-        out.push(b':');
-        write(out, output);
-    }
-    out.push(b'}');
+    let named = outputs.iter().map(|output| (output.name.as_str(), output));
+    write_object(out, named, write);
 }
 
 fn common_rows(outputs: &[FlatOutput]) -> Option<u64> {
@@ -78,16 +62,7 @@ fn write_whole(out: &mut Vec<u8>, output: &FlatOutput) {
             let shape = Shape::new(&output.shape).unwrap_or(Shape::SCALAR);
             write_tensor(out, *dtype, &shape, data);
         }
-        Elements::Texts(texts) => {
-            out.push(b'[');
-            for (place, text) in texts.iter().enumerate() {
-                if place > 0 {
-                    out.push(b',');
-                }
-                write_string(out, text);
-            }
-            out.push(b']');
-        }
+        Elements::Texts(texts) => write_list(out, texts, |out, text| write_string(out, text)),
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use super::*;
 use crate::config::{self, Admin, Machine};
 use crate::http::{Door, HttpSettings, Listener, Phase};
+use crate::memory_budget::MemoryBudget;
 use crate::metrics::Metrics;
 use crate::model::{Model, Registry, VersionId};
 use crate::operator::{Events, Operator, Order, Reply as Outcome};

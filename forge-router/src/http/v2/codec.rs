@@ -15,6 +15,7 @@ use crate::http::reply::{self, Reply};
 use crate::json::{self, DecodeError, InferResponseHead};
 use crate::memory_budget::Reservation;
 use crate::model::Version;
+use crate::pieces::Pieces;
 use crate::request::{Answer, Inputs, RequestError};
 use crate::v2::{self, InferHead, InferRequest};
 
@@ -26,11 +27,11 @@ type Understood = (InferRequest, Inputs, Reservation);
 /// The request, its inputs as the version takes them, and what they hold of the memory.
 pub async fn decode(
     version: &Arc<Version>,
-    body: Bytes,
+    body: Pieces,
     framing: Framing,
-    memory: Reservation,
+    mut memory: Reservation,
 ) -> Result<Understood, HttpError> {
-    let (json, tail) = framing.split(body)?;
+    let (json, tail) = framing.split(body, &mut memory)?;
     // Bytes behind the JSON are only cut into slices.
     if json.len() <= LARGE {
         return decode_now(version, (json, tail), framing, memory);
@@ -56,7 +57,7 @@ pub async fn encode(
 
 fn decode_now(
     version: &Version,
-    (json, tail): (Bytes, Bytes),
+    (json, tail): (Bytes, Pieces),
     framing: Framing,
     mut memory: Reservation,
 ) -> Result<Understood, HttpError> {
@@ -78,10 +79,9 @@ fn decode_now(
     // A slice keeps the whole body.
     let body = if tail_bytes > 0 { json.len() + tail_bytes } else { 0 };
     drop(json);
-    let owned = inputs.data.iter().map(Bytes::len).sum::<usize>().saturating_sub(tail_bytes);
-    let arguments = inputs.group.arguments.as_ref().map_or(0, |arguments| arguments.len());
-    let held = memory.bytes();
-    memory.shrink(held.saturating_sub(body + owned + arguments));
+    let owned = inputs.data.iter().map(Pieces::len).sum::<usize>().saturating_sub(tail_bytes);
+    let kept = body + owned + inputs.group.argument_bytes();
+    memory.shrink(memory.bytes().saturating_sub(kept));
     Ok((request, inputs, memory))
 }
 

@@ -5,6 +5,8 @@ use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 
 use crate::http::error::HttpError;
+use crate::memory_budget::Reservation;
+use crate::pieces::Pieces;
 use crate::request::RequestError;
 
 /// The bytes of JSON before the tensors.
@@ -36,15 +38,27 @@ impl Framing {
         }
     }
 
-    /// The JSON and the bytes after it.
+    /// The JSON and the bytes after it. `memory` comes to hold the JSON beside the body where it has to be
+    /// copied.
     ///
     /// # Errors
-    /// [`RequestError::Invalid`] where the body is shorter than its JSON is said to be.
-    pub fn split(self, mut body: Bytes) -> Result<(Bytes, Bytes), HttpError> {
+    /// [`RequestError::Invalid`] where the body is shorter than its JSON is said to be,
+    /// [`RequestError::MemoryFull`].
+    pub fn split(
+        self,
+        mut body: Pieces,
+        memory: &mut Reservation,
+    ) -> Result<(Bytes, Pieces), HttpError> {
         match self {
-            Self::Json => Ok((body, Bytes::new())),
+            Self::Json => Ok((body.whole(), Pieces::default())),
             Self::Raw => Ok((Bytes::new(), body)),
-            Self::Headed(length) if length <= body.len() => Ok((body.split_to(length), body)),
+            Self::Headed(length) if length <= body.len() => {
+                let json = body.split_to(length);
+                if json.iter().count() > 1 && !memory.grow(length) {
+                    return Err(RequestError::MemoryFull { limit: memory.limit() }.into());
+                }
+                Ok((json.whole(), body))
+            }
             Self::Headed(length) => Err(invalid(format!(
                 "Inference-Header-Content-Length is {length}, the body has {} bytes",
                 body.len()
@@ -65,6 +79,7 @@ fn invalid(cause: String) -> HttpError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory_budget::MemoryBudget;
 
     fn framing(values: &[&'static str]) -> Option<Framing> {
         let mut headers = HeaderMap::new();
@@ -87,12 +102,29 @@ mod tests {
 
     #[test]
     fn a_body_is_divided_without_a_copy() {
-        let body = Bytes::from_static(b"{}1234");
-        let (json, tail) = Framing::Headed(2).split(body.clone()).unwrap();
-        assert_eq!((&json[..], &tail[..]), (&b"{}"[..], &b"1234"[..]));
-        assert_eq!(tail.as_ptr(), body[2..].as_ptr());
-        assert_eq!(Framing::Raw.split(body.clone()).unwrap().1, body);
-        let refused = Framing::Headed(7).split(body).unwrap_err().to_string();
+        let bytes = Bytes::from_static(b"{}1234");
+        let body = Pieces::from(bytes.clone());
+        let mut none = MemoryBudget::new(0).reservation();
+        let (json, tail) = Framing::Headed(2).split(body.clone(), &mut none).unwrap();
+        assert_eq!((json.as_ptr(), json.len()), (bytes.as_ptr(), 2));
+        assert_eq!(tail.whole().as_ptr(), bytes[2..].as_ptr());
+        assert_eq!(Framing::Raw.split(body.clone(), &mut none).unwrap().1, body);
+        let refused = Framing::Headed(7).split(body, &mut none).unwrap_err().to_string();
         assert!(refused.contains("is 7, the body has 6 bytes"), "{refused}");
+    }
+
+    #[test]
+    fn json_in_several_pieces_is_copied_where_there_is_memory_for_that() {
+        let mut body = Pieces::default();
+        for piece in [&b"{"[..], b"}12", b"34"] {
+            body.push(Bytes::from_static(piece));
+        }
+        let split = |budget| {
+            let mut memory = MemoryBudget::new(budget).reservation();
+            Framing::Headed(2).split(body.clone(), &mut memory)
+        };
+        let (json, tail) = split(2).unwrap();
+        assert_eq!((json, tail.whole()), ("{}".into(), "1234".into()));
+        assert!(split(1).unwrap_err().to_string().contains("memory"));
     }
 }

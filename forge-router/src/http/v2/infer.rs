@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
@@ -17,6 +16,7 @@ use crate::http::reply::Reply;
 use crate::http::{body, routes, wish};
 use crate::memory_budget::Reservation;
 use crate::model::{Named, Version};
+use crate::pieces::Pieces;
 use crate::request::Answer;
 use crate::v2::{InferRequest, asked};
 
@@ -58,12 +58,22 @@ async fn infer(
     let encoding = encoding::of_body(&parts.headers)?;
     prediction.check_door()?;
     let mut memory = app.budget.reservation();
-    let bytes = body::read(body, app.body_bounds(), &mut memory).await?;
-    let length = bytes.len();
-    let (body, memory) = match encoding {
-        None => (bytes, memory),
+    let bounds = app.body_bounds();
+    let (length, body, memory) = match encoding {
+        // Bytes behind JSON are tensors; all else is read as a whole.
+        None if framing != Framing::Json => {
+            let body = body::read_in_pieces(body, bounds, &mut memory).await?;
+            (body.len(), body, memory)
+        }
+        None => {
+            let body = body::read(body, bounds, &mut memory).await?;
+            (body.len(), body.into(), memory)
+        }
         Some(encoding) => {
-            encoding::expand_aside(encoding, bytes, memory, app.body_bounds()).await?
+            let body = body::read(body, bounds, &mut memory).await?;
+            let length = body.len();
+            let (body, memory) = encoding::expand_aside(encoding, body, memory, bounds).await?;
+            (length, body.into(), memory)
         }
     };
     let accepted = encoding::accepted(&parts.headers);
@@ -75,7 +85,7 @@ async fn infer(
 
 /// The JSON and bytes of `/v2`.
 struct Inference {
-    body: Bytes,
+    body: Pieces,
     memory: Reservation,
     framing: Framing,
     /// How the answer may be compressed.

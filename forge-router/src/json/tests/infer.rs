@@ -19,7 +19,7 @@ fn one(members: &str) -> String {
 }
 
 fn data(members: &str) -> Vec<u8> {
-    decoded(&one(members)).request.inputs[0].data.to_vec()
+    decoded(&one(members)).request.inputs[0].data.clone().whole().to_vec()
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! From the inputs of a request, by name, to what each argument of the model gets.
 
-use bytes::Bytes;
 use forge_ipc::{Arguments, Given};
 
 use super::{Input, Interface};
 use crate::batching::Group;
+use crate::pieces::Pieces;
 use crate::request::{Inputs, RequestError};
 use crate::tensor::{ArgumentKind, MAX_TENSORS, TensorMeta, Value};
 
@@ -27,7 +27,7 @@ pub enum GivenInput {
 #[derive(Debug)]
 pub struct RowTensor {
     pub row: TensorMeta,
-    pub data: Bytes,
+    pub data: Pieces,
 }
 
 impl Interface {
@@ -48,12 +48,16 @@ impl Interface {
         if let Some(unknown) = given.iter().find(|named| !self.takes_input(named)) {
             return Err(self.unknown(unknown.name.as_deref()));
         }
+        let begun = match &self.padder {
+            None => None,
+            Some(padder) => padder.begin(&self.inputs, &mut given)?,
+        };
         let mut taken = Taken::with_room_for(self.arguments);
         for input in &self.inputs {
             let place = given.iter().position(|named| named.name.as_deref() == Some(input.name()));
             match place.map(|place| given.swap_remove(place).given) {
                 Some(given) => taken.take(input, given)?,
-                None if input.is_required() => return Err(self.missing(input.name())),
+                None if input.needs_value() => return Err(self.missing(input.name())),
                 None => {}
             }
         }
@@ -67,7 +71,9 @@ impl Interface {
                 Some(encoded.map_err(|error| RequestError::Invalid(error.to_string()))?.into())
             }
         };
-        Ok(Inputs { group: Group { row: taken.row.into(), arguments }, rows, data: taken.data })
+        let padding = begun.map(|begun| begun.finish(&self.inputs, &taken.slots, &mut taken.row));
+        let group = Group { row: taken.row.into(), arguments };
+        Ok(Inputs { group, rows, data: taken.data, padding })
     }
 
     /// What one row of each input's tensor is in a request of this group; `None` for inputs that are
@@ -135,7 +141,7 @@ struct Taken {
     /// One for each argument up to the last that is given.
     slots: Vec<Given>,
     row: Vec<TensorMeta>,
-    data: Vec<Bytes>,
+    data: Vec<Pieces>,
 }
 
 impl Taken {

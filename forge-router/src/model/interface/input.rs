@@ -12,12 +12,14 @@ pub struct Input {
     /// Among the arguments of `forward`.
     place: usize,
     argument: Argument,
-    declared: Option<DeclaredInput>,
+    pub(super) declared: Option<DeclaredInput>,
+    /// It is the mask of what is padded, which is made where a request leaves it out.
+    pub(super) is_made: bool,
 }
 
 impl Input {
     pub(super) fn new(place: usize, argument: Argument, declared: Option<DeclaredInput>) -> Self {
-        Self { place, argument, declared }
+        Self { place, argument, declared, is_made: false }
     }
 
     pub(super) fn place(&self) -> usize {
@@ -39,7 +41,7 @@ impl Input {
 
     /// Whether it may be None.
     pub fn optional(&self) -> bool {
-        self.argument.optional
+        self.argument.optional || self.is_made
     }
 
     /// Its type as Python writes it.
@@ -52,7 +54,13 @@ impl Input {
         self.argument.default.as_deref()
     }
 
+    /// Whether a request has to give it.
     pub fn is_required(&self) -> bool {
+        self.needs_value() && !self.is_made
+    }
+
+    /// Whether the model has to get it, from whomever.
+    pub(super) fn needs_value(&self) -> bool {
         self.argument.is_required()
     }
 

@@ -4,9 +4,11 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Version;
+use crate::batching::Batch;
 use crate::model::Expired;
 use crate::model::statistics::{FailureReason, Served, Statistics};
-use crate::request::{Answer, Compute, Reply};
+use crate::padding::Padding;
+use crate::request::{Answer, Compute, Pending, Reply};
 
 impl Version {
     /// What it has done so far.
@@ -28,6 +30,26 @@ impl Version {
     /// A batch of so many rows came back with outputs.
     pub fn count_batch(&self, rows: u32, compute: Compute) {
         self.counted().count_batch(rows, compute, SystemTime::now());
+    }
+
+    /// A batch was cut, of which rows may be padded.
+    pub(super) fn count_positions(&self, batch: &Batch<Pending>) {
+        if self.config().pad.is_none() {
+            return;
+        }
+        let (mut own, mut padding) = (0u64, 0u64);
+        for entry in &batch.entries {
+            let Some((length, padded)) =
+                entry.item.inputs.padding.as_deref().map(Padding::positions)
+            else {
+                continue;
+            };
+            // A row without bytes may have any number of positions.
+            let of_rows = |positions: u64| positions.saturating_mul(entry.rows.into());
+            own = of_rows(length).saturating_add(own);
+            padding = of_rows(padded - length).saturating_add(padding);
+        }
+        self.metrics.padded(own, padding);
     }
 
     fn counted(&self) -> MutexGuard<'_, Statistics> {

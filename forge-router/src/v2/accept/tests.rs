@@ -1,10 +1,10 @@
 //! What becomes of the inputs of a request.
 
-use bytes::Bytes;
 use forge_ipc::{Argument, Given, Signature};
 
 use super::*;
 use crate::config::{self, Machine};
+use crate::pieces::Pieces;
 
 /// A model that takes `x` (float32, [3] declared), and perhaps `count` and a list of `images`.
 fn interface(batching: bool) -> Interface {
@@ -56,10 +56,8 @@ fn the_first_dimension_is_the_rows_where_requests_are_batched() {
 #[test]
 fn inputs_are_found_by_their_names_and_by_their_places() {
     for name in ["x", "INPUT__0"] {
-        let count = InferInput {
-            data: Bytes::copy_from_slice(&[7, 7]),
-            ..input("INPUT__1", "UINT8", &[2, 1], 2)
-        };
+        let count =
+            InferInput { data: vec![7, 7].into(), ..input("INPUT__1", "UINT8", &[2, 1], 2) };
         let given = vec![count, input(name, "FP32", &[2, 3], 24)];
         let accepted = accept(given, &interface(true), true).unwrap();
         let arguments = forge_ipc::Arguments::new(accepted.group.arguments.as_deref().unwrap());
@@ -76,7 +74,7 @@ fn the_items_of_a_list_are_inputs_of_their_own() {
         input("images.1", "UINT8", &[1, 4], 4),
     ];
     let accepted = accept(given, &interface(true), true).unwrap();
-    let lengths: Vec<usize> = accepted.data.iter().map(Bytes::len).collect();
+    let lengths: Vec<usize> = accepted.data.iter().map(Pieces::len).collect();
     assert_eq!(lengths, [12, 2, 4]);
 }
 

@@ -1,99 +1,38 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
+use forge_proto::infer_parameter::ParameterChoice;
+use forge_proto::model_infer_request::{InferInputTensor, InferRequestedOutputTensor};
+use forge_proto::{InferParameter, InferTensorContents as Contents, ModelInferRequest};
 use prost::Message as _;
 
 use super::*;
 use crate::memory_budget::MemoryBudget;
 use crate::tensor::Dtype;
 
-/// The protocol's messages, as a client's generated code writes them.
-#[derive(Clone, PartialEq, prost::Message)]
-struct Request {
-    #[prost(string, tag = "1")]
-    model_name: String,
-    #[prost(string, tag = "2")]
-    model_version: String,
-    #[prost(string, tag = "3")]
-    id: String,
-    #[prost(map = "string, message", tag = "4")]
-    parameters: HashMap<String, Parameter>,
-    #[prost(message, repeated, tag = "5")]
-    inputs: Vec<Input>,
-    #[prost(message, repeated, tag = "6")]
-    outputs: Vec<Output>,
-    #[prost(bytes = "bytes", repeated, tag = "7")]
-    raw_input_contents: Vec<Bytes>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct Parameter {
-    #[prost(int64, optional, tag = "2")]
-    int: Option<i64>,
-    #[prost(string, optional, tag = "3")]
-    text: Option<String>,
-    #[prost(uint64, optional, tag = "5")]
-    uint: Option<u64>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct Input {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(string, tag = "2")]
-    datatype: String,
-    #[prost(int64, repeated, tag = "3")]
-    shape: Vec<i64>,
-    #[prost(map = "string, message", tag = "4")]
-    parameters: HashMap<String, Parameter>,
-    #[prost(message, optional, tag = "5")]
-    contents: Option<Contents>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct Output {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(map = "string, message", tag = "2")]
-    parameters: HashMap<String, Parameter>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct Contents {
-    #[prost(bool, repeated, tag = "1")]
-    bools: Vec<bool>,
-    #[prost(int32, repeated, tag = "2")]
-    ints: Vec<i32>,
-    #[prost(int64, repeated, tag = "3")]
-    longs: Vec<i64>,
-    #[prost(uint32, repeated, tag = "4")]
-    uints: Vec<u32>,
-    #[prost(float, repeated, tag = "6")]
-    floats: Vec<f32>,
-    #[prost(double, repeated, tag = "7")]
-    doubles: Vec<f64>,
-    #[prost(bytes = "vec", repeated, tag = "8")]
-    texts: Vec<Vec<u8>>,
-}
-
-fn input(datatype: &str, contents: Option<Contents>) -> Input {
+fn input(datatype: &str, contents: Option<Contents>) -> InferInputTensor {
     let (name, datatype) = ("x".to_owned(), datatype.to_owned());
-    Input { name, datatype, shape: vec![2], contents, ..Default::default() }
+    InferInputTensor { name, datatype, shape: vec![2], contents, ..Default::default() }
 }
 
-fn of(inputs: Vec<Input>, raw: &[&'static [u8]]) -> Request {
+fn of(inputs: Vec<InferInputTensor>, raw: &[&'static [u8]]) -> ModelInferRequest {
     let raw_input_contents = raw.iter().map(|raw| Bytes::from_static(raw)).collect();
-    Request { model_name: "m".to_owned(), inputs, raw_input_contents, ..Default::default() }
+    ModelInferRequest {
+        model_name: "m".to_owned(),
+        inputs,
+        raw_input_contents,
+        ..Default::default()
+    }
 }
 
-fn decoded(request: &Request) -> Result<InferRequest, String> {
+fn decoded(request: &ModelInferRequest) -> Result<InferRequest, String> {
     let mut memory = MemoryBudget::new(1000).reservation();
     decode(&request.encode_to_vec().into(), &mut memory).map_err(|error| error.to_string())
 }
 
 fn data(datatype: &str, contents: Contents) -> Result<Vec<u8>, String> {
     decoded(&of(vec![input(datatype, Some(contents))], &[]))
-        .map(|mut request| request.inputs.remove(0).data.to_vec())
+        .map(|mut request| request.inputs.remove(0).data.whole().to_vec())
 }
 
 #[test]
@@ -101,21 +40,23 @@ fn the_head_is_read_wherever_it_stands() {
     let mut request = of(vec![input("FP32", None)], &[b"abcd"]);
     (request.model_version, request.id) = ("3".to_owned(), "i".to_owned());
     let mut bytes = request.encode_to_vec();
-    let expected = Head { model: "m".into(), version: "3".into(), id: "i".into() };
-    assert_eq!(head(&bytes).unwrap(), expected);
+    // All but the raw tensor is read: the input's name, its datatype and its shape.
+    let read = request.inputs[0].encoded_len();
+    let expected = Head { model: "m".into(), version: "3".into(), id: "i".into(), read };
+    assert_eq!(head(&bytes.clone().into()).unwrap(), expected);
     bytes.rotate_left(3);
-    assert_eq!(head(&bytes).unwrap(), expected);
+    assert_eq!(head(&bytes.into()).unwrap(), expected);
 }
 
 #[test]
 fn raw_contents_are_the_inputs_in_their_order() {
     let mut request = of(vec![input("UINT8", None), input("INT16", None)], &[b"ab", b"cdef"]);
-    request.outputs.push(Output { name: "y".to_owned(), ..Default::default() });
+    request.outputs.push(InferRequestedOutputTensor { name: "y".to_owned(), ..Default::default() });
     let decoded = decoded(&request).unwrap();
     let inputs: Vec<_> =
-        decoded.inputs.iter().map(|input| (&*input.data, input.datatype)).collect();
+        decoded.inputs.iter().map(|input| (input.data.clone().whole(), input.datatype)).collect();
     let [byte, short] = [Dtype::Uint8, Dtype::Int16].map(Datatype::Numbers);
-    assert_eq!(inputs, [(&b"ab"[..], byte), (b"cdef", short)]);
+    assert_eq!(inputs, [("ab".into(), byte), ("cdef".into(), short)]);
     assert_eq!(decoded.inputs[0].shape, [2]);
     assert_eq!(decoded.outputs[0].name, "y");
 }
@@ -124,19 +65,27 @@ fn raw_contents_are_the_inputs_in_their_order() {
 fn typed_contents_become_the_bytes_of_their_datatype() {
     let contents = Contents::default;
     for (datatype, contents, expected) in [
-        ("BOOL", Contents { bools: vec![true, false], ..contents() }, vec![1, 0]),
-        ("INT8", Contents { ints: vec![-1, 5], ..contents() }, vec![255, 5]),
-        ("INT16", Contents { ints: vec![-2, 256], ..contents() }, vec![254, 255, 0, 1]),
+        ("BOOL", Contents { bool_contents: vec![true, false], ..contents() }, vec![1, 0]),
+        ("INT8", Contents { int_contents: vec![-1, 5], ..contents() }, vec![255, 5]),
+        ("INT16", Contents { int_contents: vec![-2, 256], ..contents() }, vec![254, 255, 0, 1]),
         (
             "INT32",
-            Contents { ints: vec![-1, 1], ..contents() },
+            Contents { int_contents: vec![-1, 1], ..contents() },
             vec![255, 255, 255, 255, 1, 0, 0, 0],
         ),
-        ("INT64", Contents { longs: vec![-1], ..contents() }, vec![255; 8]),
-        ("UINT8", Contents { uints: vec![200, 1], ..contents() }, vec![200, 1]),
-        ("FP32", Contents { floats: vec![1.0], ..contents() }, 1.0_f32.to_le_bytes().to_vec()),
-        ("FP64", Contents { doubles: vec![1.0], ..contents() }, 1.0_f64.to_le_bytes().to_vec()),
-        ("BYTES", Contents { texts: vec![b"hi".into(), vec![]], ..contents() }, {
+        ("INT64", Contents { int64_contents: vec![-1], ..contents() }, vec![255; 8]),
+        ("UINT8", Contents { uint_contents: vec![200, 1], ..contents() }, vec![200, 1]),
+        (
+            "FP32",
+            Contents { fp32_contents: vec![1.0], ..contents() },
+            1.0_f32.to_le_bytes().to_vec(),
+        ),
+        (
+            "FP64",
+            Contents { fp64_contents: vec![1.0], ..contents() },
+            1.0_f64.to_le_bytes().to_vec(),
+        ),
+        ("BYTES", Contents { bytes_contents: vec![b"hi".into(), vec![]], ..contents() }, {
             vec![2, 0, 0, 0, b'h', b'i', 0, 0, 0, 0]
         }),
         ("FP32", contents(), vec![]),
@@ -162,9 +111,9 @@ fn numbers_that_are_not_packed_are_read_too() {
 fn contents_that_do_not_fit_are_refused() {
     let contents = Contents::default;
     for (datatype, contents, cause) in [
-        ("INT8", Contents { ints: vec![128], ..contents() }, "input 'x': 128 is no INT8"),
-        ("UINT8", Contents { uints: vec![256], ..contents() }, "256 is no UINT8"),
-        ("FP32", Contents { doubles: vec![1.0], ..contents() }, {
+        ("INT8", Contents { int_contents: vec![128], ..contents() }, "input 'x': 128 is no INT8"),
+        ("UINT8", Contents { uint_contents: vec![256], ..contents() }, "256 is no UINT8"),
+        ("FP32", Contents { fp64_contents: vec![1.0], ..contents() }, {
             "FP32 is given as fp32_contents, not as fp64_contents"
         }),
         ("FP16", contents(), "give raw_input_contents"),
@@ -177,21 +126,23 @@ fn contents_that_do_not_fit_are_refused() {
     assert!(decoded(&both).unwrap_err().contains("give one of the two"));
     let missing = of(vec![input("FP32", None), input("FP32", None)], &[b"abcd"]);
     assert!(decoded(&missing).unwrap_err().contains("2 inputs, but 1 raw_input_contents"));
-    let negative = of(vec![Input { shape: vec![-1], ..input("FP32", None) }], &[b"abcd"]);
+    let negative =
+        of(vec![InferInputTensor { shape: vec![-1], ..input("FP32", None) }], &[b"abcd"]);
     assert!(decoded(&negative).unwrap_err().contains("negative"));
-    let deep = of(vec![Input { shape: vec![1; 10], ..input("FP32", None) }], &[b"abcd"]);
+    let deep = of(vec![InferInputTensor { shape: vec![1; 10], ..input("FP32", None) }], &[b"abcd"]);
     assert!(decoded(&deep).unwrap_err().contains("more than 9 dimensions"));
 }
 
 #[test]
 fn parameters_are_heeded_ignored_or_refused() {
-    let with = |key: &str, parameter: Parameter| {
+    let with = |key: &str, choice: ParameterChoice| {
+        let parameter = InferParameter { parameter_choice: Some(choice) };
         let parameters = HashMap::from([(key.to_owned(), parameter)]);
-        decoded(&Request { parameters, ..of(vec![], &[]) }).map(|request| request.parameters)
+        decoded(&ModelInferRequest { parameters, ..of(vec![], &[]) })
+            .map(|request| request.parameters)
     };
-    let int = |int| Parameter { int: Some(int), ..Default::default() };
-    let uint = |uint| Parameter { uint: Some(uint), ..Default::default() };
-    let text = || Parameter { text: Some("a".to_owned()), ..Default::default() };
+    let (int, uint) = (ParameterChoice::Int64Param, ParameterChoice::Uint64Param);
+    let text = || ParameterChoice::StringParam("a".to_owned());
     assert_eq!(with("priority", uint(3)).unwrap().priority, 3);
     assert_eq!(with("timeout", int(250)).unwrap().timeout, 250);
     assert_eq!(with("sequence_id", text()), Ok(Parameters::default()));
@@ -203,24 +154,25 @@ fn parameters_are_heeded_ignored_or_refused() {
 #[test]
 fn what_tensors_take_beyond_the_message_is_reserved_before_it_is_allocated() {
     // A byte of a message is eight of INT64.
-    let contents = Contents { longs: vec![1; 10], ..Default::default() };
-    let request = Bytes::from(of(vec![input("INT64", Some(contents))], &[]).encode_to_vec());
+    let contents = Contents { int64_contents: vec![1; 10], ..Default::default() };
+    let request = Pieces::from(of(vec![input("INT64", Some(contents))], &[]).encode_to_vec());
     let (small, large) = (MemoryBudget::new(79), MemoryBudget::new(80));
     let refused = decode(&request, &mut small.reservation());
     assert!(matches!(refused, Err(RequestError::MemoryFull { limit: 79 })));
     let mut memory = large.reservation();
     decode(&request, &mut memory).unwrap();
     assert_eq!(memory.bytes(), 80);
-    // Raw ones are slices of it.
+    // Raw ones are parts of it.
     let raw = Bytes::from(of(vec![input("UINT8", None)], &[b"abcdefgh"]).encode_to_vec());
-    let decoded = decode(&raw, &mut MemoryBudget::new(0).reservation()).unwrap();
-    assert!(raw.as_ptr_range().contains(&decoded.inputs[0].data.as_ptr()));
+    let decoded = decode(&raw.clone().into(), &mut MemoryBudget::new(0).reservation()).unwrap();
+    let data = decoded.inputs[0].data.clone().whole();
+    assert!(raw.as_ptr_range().contains(&data.as_ptr()));
 }
 
 #[test]
 fn a_message_of_countless_fields_is_refused_before_they_are_kept() {
     for field in [[0x2A, 0], [0x32, 0], [0x3A, 0]] {
-        let message = Bytes::from(field.repeat(MOST_FIELDS + 1));
+        let message = Pieces::from(field.repeat(MOST_FIELDS + 1));
         assert!(head(&message).unwrap_err().to_string().contains("16384 fields"));
         let mut memory = MemoryBudget::new(1000).reservation();
         assert!(decode(&message, &mut memory).is_err());
@@ -229,8 +181,10 @@ fn a_message_of_countless_fields_is_refused_before_they_are_kept() {
 
 #[test]
 fn no_bytes_make_it_panic() {
-    let request =
-        of(vec![input("INT32", Some(Contents { ints: vec![-1, 7], ..Default::default() }))], &[]);
+    let request = of(
+        vec![input("INT32", Some(Contents { int_contents: vec![-1, 7], ..Default::default() }))],
+        &[],
+    );
     let bytes = request.encode_to_vec();
     for place in 0..bytes.len() {
         for changed in [0, 1, 0x7F, 0x80, 0xFF] {
