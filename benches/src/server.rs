@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use forge_tests::Process;
+
 /// A running server; ended when dropped.
 #[derive(Debug)]
 pub struct Server {
@@ -18,32 +20,32 @@ pub struct Server {
 impl Server {
     /// Starts `program` and waits for its `ready` line.
     pub fn start(program: &Path, arguments: &[&str]) -> io::Result<Self> {
+        Self::start_as(Command::new(program).args(arguments).stderr(Stdio::null()))
+    }
+
+    /// Starts a prepared command and waits for its `ready` line; what else it says goes where the
+    /// command has its standard error.
+    pub fn start_as(command: &mut Command) -> io::Result<Self> {
         let began = Instant::now();
-        let mut child = Command::new(program)
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()?;
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
         let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
         let start = began.elapsed();
         match line.trim_end().strip_prefix("ready http://") {
             Some(address) => Ok(Self { child, address: address.to_owned(), start }),
-            None => Err(io::Error::other(format!("{} did not become ready", program.display()))),
+            None => {
+                drop(child.kill());
+                drop(child.wait());
+                let program = command.get_program().display();
+                Err(io::Error::other(format!("{program} did not become ready")))
+            }
         }
     }
 
-    /// Bytes of the process that are its own: RssAnon + RssFile, so without shared memory.
-    pub fn memory(&self) -> io::Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let kilobytes = |name: &str| -> u64 {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            let number =
-                line.and_then(|rest| rest.trim_start_matches(':').split_whitespace().next());
-            number.and_then(|number| number.parse().ok()).unwrap_or(0)
-        };
-        Ok((kilobytes("RssAnon") + kilobytes("RssFile")) * 1024)
+    /// The process that was started.
+    pub fn process(&self) -> Process {
+        Process::new(self.child.id())
     }
 }
 
