@@ -17,7 +17,7 @@ use super::{asked, classes, codec, encoding, negotiation, routes, tensors, wish}
 use crate::formats::{Format, Given};
 use crate::json::Form;
 use crate::memory_budget::Reservation;
-use crate::model::{Named, Version, VersionId};
+use crate::model::{Version, VersionId};
 use crate::request::Answer;
 
 /// A model, or one version of it.
@@ -87,8 +87,7 @@ async fn predict<P: Protocol<Reply = Reply>, M: FnOnce(Bytes, Reservation, Asked
     prepare: impl FnOnce(&Parts) -> Result<M, HttpError>,
 ) -> Result<Reply, HttpError> {
     let config = prediction.model().config();
-    let mut wish = wish::of(&parts.headers, config.sticky_header.as_deref())?;
-    wish.named = version.map(Named::Version).or(wish.named);
+    let wish = wish::of(&parts.headers, version, config.sticky_header.as_deref())?;
     let asked = asked::of(&parts.headers)?;
     let encoding = encoding::of_body(&parts.headers)?;
     let protocol = prepare(parts)?;

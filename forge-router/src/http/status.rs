@@ -75,7 +75,8 @@ pub fn grpc_code(error: &HttpError) -> Code {
         HttpError::BodyTooLarge { .. } => Code::ResourceExhausted,
         HttpError::BodyTooSlow(_) => Code::DeadlineExceeded,
         HttpError::BodyBroken(_) => Code::Cancelled,
-        HttpError::MessageCutShort => Code::InvalidArgument,
+        // As gRPC's `compression.md` has it.
+        HttpError::Framing(_) => Code::Internal,
         error => match status_of_original(error) {
             StatusCode::NOT_FOUND => Code::NotFound,
             StatusCode::METHOD_NOT_ALLOWED => Code::Unimplemented,
@@ -122,7 +123,7 @@ fn status_of_original(error: &HttpError) -> StatusCode {
         HttpError::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
         HttpError::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         HttpError::BodyTooSlow(_) => StatusCode::REQUEST_TIMEOUT,
-        HttpError::BodyBroken(_) | HttpError::MessageCutShort => StatusCode::BAD_REQUEST,
+        HttpError::BodyBroken(_) | HttpError::Framing(_) => StatusCode::BAD_REQUEST,
         HttpError::Decode(_) | HttpError::UnknownRoute => StatusCode::UNPROCESSABLE_ENTITY,
         HttpError::Format(error) => status_of_format(error),
         HttpError::Request(error) => status_of_request(error),
