@@ -143,9 +143,10 @@ impl Padder {
             let GivenInput::Tensor(RowTensor { row, .. }) = &named.given else { continue };
             let is_given = |input: &Input| named.name.as_deref() == Some(input.name());
             let Some(place) = inputs.iter().position(is_given) else { continue };
-            let (input, Some(dim)) = (&inputs[place], self.dim(place, &inputs[place], row)) else {
-                continue;
-            };
+            let input = &inputs[place];
+            // What is wrong with it is told before what is then missing.
+            input.check(row)?;
+            let Some(dim) = self.dim(place, input, row) else { continue };
             let length = row.shape.dims()[dim];
             self.check(input, length, (dim, row), self.mask == Some(place))?;
             match found {
