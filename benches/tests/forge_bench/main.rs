@@ -14,7 +14,7 @@ use forge_tests::{Finished, Forge, Setup, TempDir, Value, finish, until};
 /// Short runs: what is measured is not what is tested.
 const SHORT: [&str; 4] = ["--warm-up", "0.1", "--duration", "0.3"];
 
-fn bench(server: impl ToString, model: &str, arguments: &[&str]) -> Command {
+fn bench(server: &impl ToString, model: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_forge-bench"));
     command.arg(server.to_string()).args(["--model", model]).args(arguments);
     command
@@ -36,7 +36,7 @@ fn every_protocol_is_measured_and_answered_rightly() {
     for protocol in ["v1", "v2", "v2-binary", "grpc"] {
         let arguments =
             ["--protocol", protocol, "--shape", "8", "--concurrency", "1,4", "--json=-"];
-        let finished = finish(bench(forge.address(), "m", &SHORT).args(arguments));
+        let finished = finish(bench(&forge.address(), "m", &SHORT).args(arguments));
         assert_eq!(finished.code(), 0, "{protocol}: {}", finished.stderr);
         let report = report(&finished);
         assert_eq!(report["settings"]["protocol"], protocol);
@@ -65,7 +65,7 @@ fn the_table_and_the_chart_have_a_row_and_a_tick_for_each_level() {
     let dir = TempDir::new();
     let chart = dir.path().join("chart.svg");
     let arguments = ["--shape", "8", "--concurrency", "2,7", "--plot", chart.to_str().unwrap()];
-    let finished = finish(bench(forge.address(), "m", &SHORT).args(arguments));
+    let finished = finish(bench(&forge.address(), "m", &SHORT).args(arguments));
     assert_eq!(finished.code(), 0, "{}", finished.stderr);
     let mut lines = finished.stdout.lines();
     assert!(lines.next().unwrap().trim_start().starts_with("Concurrency   "), "{finished:?}");
@@ -83,7 +83,7 @@ fn a_wrong_answer_is_seen_under_load() {
     let address = forge.address();
     let measured = thread::spawn(move || {
         let arguments = ["--shape", "8", "--concurrency", "4", "--warm-up", "0", "--json=-"];
-        finish(&mut bench(address, "m", &[&arguments[..], &["--duration", "5"]].concat()))
+        finish(&mut bench(&address, "m", &[&arguments[..], &["--duration", "5"]].concat()))
     });
     // It has learned from the first 32.
     until("it is under load", || forge.metric("forge_rows_total", &[("model", "m")]) > 100.0);
@@ -105,7 +105,7 @@ fn a_stall_counts_for_every_request_that_was_due() {
     let address = forge.address();
     let measured = thread::spawn(move || {
         let open = ["--rate", "200", "--in-flight", "4", "--duration", "2", "--warm-up", "0"];
-        finish(&mut bench(address, "m", &[&open[..], &["--shape", "8", "--json=-"]].concat()))
+        finish(&mut bench(&address, "m", &[&open[..], &["--shape", "8", "--json=-"]].concat()))
     });
     until("it is under load", || forge.metric("forge_rows_total", &[("model", "m")]) > 60.0);
     std::fs::remove_file(&go).unwrap();
@@ -128,7 +128,7 @@ fn refusals_are_counted_apart() {
     let slow = Setup::new().test_model("m", "sleep 20");
     let forge = slow.with("max_batch_size = 1").with("max_queue_depth = 2").start();
     let open = ["--rate", "200", "--duration", "0.5", "--shape", "8", "--warm-up=0", "--json=-"];
-    let finished = finish(&mut bench(forge.address(), "m", &open));
+    let finished = finish(&mut bench(&forge.address(), "m", &open));
     assert_eq!(finished.code(), 0, "{}", finished.stderr);
     let run = &report(&finished)["runs"][0];
     let count = |outcome: &str| run[outcome]["count"].as_u64().unwrap();
@@ -150,7 +150,7 @@ fn requests_of_a_file_are_sent_by_every_protocol() {
     let file = dir.write("requests.json", request("[1, 2]") + "\n" + &request("[[3, 4]]"));
     for protocol in ["v1", "v2", "v2-binary", "grpc"] {
         let arguments = ["--concurrency=2", "--json=-", "--protocol", protocol, "--input"];
-        let mut bench = bench(forge.address(), "m", &SHORT);
+        let mut bench = bench(&forge.address(), "m", &SHORT);
         let finished = finish(bench.args(arguments).arg(&file));
         assert_eq!(finished.code(), 0, "{protocol}: {}", finished.stderr);
         assert_eq!(report(&finished)["settings"]["requests"], 2);
@@ -163,7 +163,7 @@ fn what_is_wrong_is_told_with_what_to_do() {
     let forge = Forge::serving("m", "double");
     let address = forge.address().to_string();
     let told = |server: &str, model: &str, arguments: &[&str], code: i32, words: &str| {
-        let finished = finish(&mut bench(server, model, arguments));
+        let finished = finish(&mut bench(&server, model, arguments));
         assert_eq!(finished.code(), code, "{}", finished.stderr);
         assert!(finished.stderr.contains(words), "{words}: {}", finished.stderr);
         assert_eq!(finished.stdout, "");
@@ -185,7 +185,7 @@ fn a_declared_model_needs_no_shape() {
     let model = Setup::new().test_model("m", "double").with_inputs(&[("x", "float32", "[2, 3]")]);
     let forge = model.start();
     let arguments = ["--concurrency=1", "--json=-"];
-    let finished = finish(bench(forge.address(), "m", &SHORT).args(arguments));
+    let finished = finish(bench(&forge.address(), "m", &SHORT).args(arguments));
     assert_eq!(finished.code(), 0, "{}", finished.stderr);
     assert_eq!(report(&finished)["settings"]["distinct_answers"], 16);
 }

@@ -56,7 +56,7 @@ fn a_server_without_the_protocol_is_asked_at_its_own_path() {
         _ => (404, String::new()),
     });
     let arguments = ["--protocol=v1", "--path=/inference", "--shape=4", "--json=-"];
-    let finished = finish(bench(address, "m", &SHORT).args(arguments).arg("--concurrency=2"));
+    let finished = finish(bench(&address, "m", &SHORT).args(arguments).arg("--concurrency=2"));
     assert_eq!(finished.code(), 0, "{}", finished.stderr);
     let report = report(&finished);
     assert_eq!(report["settings"]["distinct_answers"], 1);
@@ -71,10 +71,10 @@ fn a_model_that_answers_differently_each_time_is_told_apart() {
         _ => (404, String::new()),
     });
     let arguments = ["--protocol=v1", "--shape=4", "--concurrency=1", "--json=-"];
-    let finished = finish(bench(address, "m", &SHORT).args(arguments));
+    let finished = finish(bench(&address, "m", &SHORT).args(arguments));
     assert_eq!(finished.code(), 1);
     assert!(finished.stderr.contains("--unchecked"), "{}", finished.stderr);
-    let finished = finish(bench(address, "m", &SHORT).args(arguments).arg("--unchecked"));
+    let finished = finish(bench(&address, "m", &SHORT).args(arguments).arg("--unchecked"));
     assert_eq!(finished.code(), 0, "{}", finished.stderr);
     assert!(report(&finished)["settings"]["tolerance"].is_null());
 }
@@ -89,7 +89,7 @@ fn failures_are_counted_by_kind() {
     });
     let arguments = ["--protocol=v1", "--shape=4", "--concurrency=1", "--json=-", "--warm-up=0"];
     let finished =
-        finish(&mut bench(address, "m", &[&arguments[..], &["--duration=0.3"]].concat()));
+        finish(&mut bench(&address, "m", &[&arguments[..], &["--duration=0.3"]].concat()));
     assert_eq!(finished.code(), 3, "{}", finished.stderr);
     let run = &report(&finished)["runs"][0];
     assert!(number(&run["failures"]["HTTP 500"]["count"]) > 0.0, "{run}");
