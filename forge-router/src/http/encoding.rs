@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 
 use bytes::Bytes;
 use flate2::Compression;
-use flate2::bufread::{GzDecoder, ZlibDecoder};
+use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
 use hyper::HeaderMap;
 use hyper::body::Incoming;
@@ -94,7 +94,8 @@ pub fn expand(
 ) -> Result<Vec<u8>, HttpError> {
     let rest = match encoding {
         Encoding::Gzip => {
-            let mut decoder = GzDecoder::new(body);
+            // Of several members, as RFC 1952 allows.
+            let mut decoder = MultiGzDecoder::new(body);
             let expanded = read_all(&mut decoder, encoding, bounds, memory)?;
             (expanded, decoder.into_inner().len())
         }
@@ -237,6 +238,15 @@ mod tests {
                 assert!(memory.bytes() >= length, "{encoding:?} {length}");
             }
         }
+    }
+
+    #[test]
+    fn members_of_gzip_that_follow_each_other_are_one_body() {
+        let members = [compressed(Encoding::Gzip, b"one"), compressed(Encoding::Gzip, b" two")];
+        let mut memory = MemoryBudget::new(usize::MAX).reservation();
+        let mut expanded = |body: &[u8]| expand(Encoding::Gzip, body, bounds(7), &mut memory);
+        assert_eq!(expanded(&members.concat()).unwrap(), b"one two");
+        assert!(expanded(&[&members.concat()[..], b"x"].concat()).is_err());
     }
 
     #[test]

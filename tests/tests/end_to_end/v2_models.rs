@@ -43,8 +43,10 @@ fn what_is_loading_is_alive_and_not_ready() {
     let forge = setup.test_model("m", &script).start_loading();
     assert_eq!(forge.get("/v2/health/live").status, 200);
     let ready = forge.get("/v2/health/ready");
-    assert_eq!((ready.status, ready.json()), (503, json!({"ready": false})));
-    assert_eq!(forge.get("/v2/models/m/ready").status, 503);
+    assert_eq!((ready.status, ready.error()), (503, "the server is not ready: loading".into()));
+    assert_eq!(ready.json()["ready"], false);
+    let ready = forge.get("/v2/models/m/ready");
+    assert_eq!((ready.status, ready.error()), (503, "Model 'm' is not ready: loading".into()));
     let metadata = forge.get("/v2/models/m");
     assert_eq!((metadata.status, metadata.header("retry-after")), (503, Some("1")));
     assert_eq!(metadata.error(), "Model 'm' is not ready: loading");

@@ -32,8 +32,12 @@ pub fn live() -> Reply {
 
 /// `GET /v2/health/ready`: the verdict of `/health/ready`.
 pub fn ready(app: &App) -> Reply {
-    let (is_ready, _) = health::verdict(app);
-    told(status::readiness(is_ready), &serde_json::json!({"ready": is_ready}))
+    let (is_ready, word) = health::verdict(app);
+    let mut body = serde_json::json!({"ready": is_ready});
+    if !is_ready {
+        body["error"] = format!("the server is not ready: {word}").into();
+    }
+    told(status::readiness(is_ready), &body)
 }
 
 /// `GET /v2/models`
@@ -70,9 +74,14 @@ pub fn model_ready(app: &App, target: &Target<'_>) -> Result<Reply, HttpError> {
     let model = models::find(app, &target.model)?;
     let is_there = target.version.is_none()
         || models::find_version(app, &target.model, target.version).is_ok();
-    let is_ready = is_there && model.status().state == ModelState::Ready;
-    let name = model.name.as_str();
-    Ok(told(status::readiness(is_ready), &serde_json::json!({"name": name, "ready": is_ready})))
+    let (name, state) = (model.name.as_str(), model.status().state);
+    let is_ready = is_there && state == ModelState::Ready;
+    let mut body = serde_json::json!({"name": name, "ready": is_ready});
+    if !is_ready {
+        let why = if is_there { state.name() } else { "it has no such version" };
+        body["error"] = format!("Model '{name}' is not ready: {why}").into();
+    }
+    Ok(told(status::readiness(is_ready), &body))
 }
 
 /// `GET /v2/models/{model}[/versions/{version}]/config`
