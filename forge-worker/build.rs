@@ -20,6 +20,7 @@ fn build(libtorch: &Path) {
     println!("cargo::rerun-if-changed={}", libtorch.join("build-version").display());
     compile(libtorch, "forge_torchscript", ENGINE, &["shim.cpp"]);
     println!("cargo::rerun-if-changed={ENGINE}/values.h");
+    println!("cargo::rerun-if-changed={ENGINE}/reads.h");
     compile(libtorch, "forge_model_maker", MODEL_MAKER, &["define.cpp"]);
     // RUNPATH and not RPATH: libtorch_cpu.so has an RPATH of its own, and with RUNPATH here LD_LIBRARY_PATH can
     // point the worker at another complete libtorch.

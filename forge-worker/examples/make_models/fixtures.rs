@@ -1,7 +1,7 @@
 //! The sources of the fixtures of `tests/`.
 
 /// Name and source of each fixture: what a model may do, well or badly.
-pub(crate) const FIXTURES: [(&str, &str); 34] = [
+pub(crate) const FIXTURES: [(&str, &str); 36] = [
     (
         "double",
         "
@@ -60,6 +60,25 @@ def forward(self, x: Tensor) -> Tensor:
         "
 def forward(self, x: Tensor) -> Tensor:
     return x.mul_(2)
+",
+    ),
+    // In place, too: what it changes is another view of its input.
+    (
+        "inplace-view",
+        "
+def forward(self, x: Tensor) -> Tensor:
+    row = x.reshape(-1)[0:1]
+    row.mul_(2)
+    return x
+",
+    ),
+    // Changes nothing but what is its own, as networks with `ReLU(inplace=True)` do.
+    (
+        "inplace-own",
+        "
+def forward(self, x: Tensor) -> Tensor:
+    y = x * 2
+    return y.relu_()
 ",
     ),
     (
@@ -327,13 +346,23 @@ def forward(self, ids: Tensor, attention_mask: Optional[Tensor] = None) -> Dict[
 ];
 
 /// Name and source of each fixture with a buffer `calls` of one float.
-pub(crate) const STATEFUL: [(&str, &str); 3] = [
+pub(crate) const STATEFUL: [(&str, &str); 4] = [
     (
         "counter",
         "
 def forward(self, x: Tensor) -> Tensor:
     self.calls.add_(1)
     return x * 0 + self.calls
+",
+    ),
+    // Answers with what it was given the time before.
+    (
+        "keeper",
+        "
+def forward(self, x: Tensor) -> Tensor:
+    before = self.calls
+    self.calls = x
+    return x * 0 + before
 ",
     ),
     // Counts only some of its calls.

@@ -1,4 +1,4 @@
-//! Bytes of a frame to tensors, tensors to bytes of a frame: one copy each way.
+//! Bytes of a frame to tensors, which are views of it where the model only reads them; tensors to bytes of a frame.
 
 use forge_ipc::{Dtype, InputView, MAX_RANK, MAX_TENSORS, OutputSink, Shape, TensorMeta};
 use forge_worker::EngineError;
@@ -6,8 +6,12 @@ use tch::{Device, Kind, TchError, Tensor};
 
 use super::failure::{self, Status};
 
-/// A tensor of its own on `device`, so that a model may change it in place.
-pub(crate) fn to_tensor(input: &InputView<'_>, device: Device) -> Result<Tensor, EngineError> {
+/// A view of the input.
+///
+/// # Safety
+/// The tensor, and all that shares its memory, must be gone when the input is, and nobody may write to it:
+/// the memory may be read-only.
+pub(crate) unsafe fn borrow(input: &InputView<'_>) -> Result<Tensor, EngineError> {
     let meta = input.meta;
     if meta.bytes() != Some(input.bytes.len() as u64) {
         return Err(EngineError::Engine(format!(
@@ -23,11 +27,17 @@ pub(crate) fn to_tensor(input: &InputView<'_>, device: Device) -> Result<Tensor,
         dims.map_err(|_| EngineError::Engine("an input is larger than a tensor".to_owned()))?;
     let kind = to_kind(meta.dtype);
     // SAFETY: the bytes are as many as kind and dims say (checked above), lie in rows-first order as
-    // the strides say, and outlive the borrowing tensor, which ends with this expression.
+    // the strides say, and outlive the tensor, as the caller promises.
     let borrowed = unsafe {
         Tensor::f_from_blob(input.bytes.as_ptr(), &dims, &strides(&dims), kind, Device::Cpu)
     };
-    borrowed.and_then(|tensor| tensor.f_to_device_(device, kind, false, true)).map_err(torch_error)
+    borrowed.map_err(torch_error)
+}
+
+/// A copy on `device`, which a model may change in place.
+pub(crate) fn own(tensor: &Tensor, device: Device) -> Result<Tensor, EngineError> {
+    let kind = tensor.f_kind().map_err(torch_error)?;
+    tensor.f_to_device_(device, kind, false, true).map_err(torch_error)
 }
 
 /// Copies each tensor into what `out` offers for it.
@@ -134,7 +144,9 @@ mod tests {
     fn bytes_that_do_not_fill_the_shape_are_refused() {
         let meta = TensorMeta { dtype: Dtype::Float32, shape: Shape::new(&[2, 3]).unwrap() };
         let input = InputView { meta, bytes: &[0; 23] };
-        assert!(matches!(to_tensor(&input, Device::Cpu), Err(EngineError::Engine(_))));
+        // SAFETY: no tensor comes of it.
+        let refused = unsafe { borrow(&input) };
+        assert!(matches!(refused, Err(EngineError::Engine(_))));
     }
 
     #[test]

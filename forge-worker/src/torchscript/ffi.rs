@@ -69,7 +69,10 @@ pub(crate) fn start_inter_op_threads() {
 }
 
 /// A loaded module, in `eval` mode, with a `forward`.
-pub(crate) struct Model(NonNull<RawModel>);
+pub(crate) struct Model {
+    raw: NonNull<RawModel>,
+    only_reads: bool,
+}
 
 // SAFETY: the model is on the heap, and nothing in it belongs to the thread that made it: modules,
 // their graphs and tensors are reference-counted atomically, and what libtorch keeps for a thread it
@@ -93,7 +96,19 @@ impl Model {
         checked(|error| unsafe {
             forge_model_load(path.as_ptr(), device.as_ptr(), &raw mut model, error)
         })?;
-        NonNull::new(model).map(Self).ok_or_else(|| Failure::call("the shim returned no model"))
+        Self::of(model)
+    }
+
+    fn of(model: *mut RawModel) -> Result<Self, Failure> {
+        let raw = NonNull::new(model).ok_or_else(|| Failure::call("the shim returned no model"))?;
+        // SAFETY: the shim has just made the model, and only reads it.
+        let only_reads = unsafe { forge_model_only_reads(raw.as_ptr()) };
+        Ok(Self { raw, only_reads })
+    }
+
+    /// Whether its `forward` neither writes to the tensors it is given nor keeps them, on the CPU.
+    pub(crate) fn only_reads(&self) -> bool {
+        self.only_reads
     }
 
     /// The same module, rewritten; this one stays as it is.
@@ -101,9 +116,9 @@ impl Model {
         let mut made = ptr::null_mut();
         // SAFETY: the model lives as long as `self` and is only read; `made` is ours to write to.
         checked(|error| unsafe {
-            forge_model_variant(self.0.as_ptr(), variant as i32, &raw mut made, error)
+            forge_model_variant(self.raw.as_ptr(), variant as i32, &raw mut made, error)
         })?;
-        NonNull::new(made).map(Self).ok_or_else(|| Failure::call("the shim returned no model"))
+        Self::of(made)
     }
 
     /// The arguments of `forward` but `self`.
@@ -113,7 +128,7 @@ impl Model {
         // and gets `told`, which nobody else touches meanwhile.
         checked(|error| unsafe {
             let told = (&raw mut told).cast();
-            forge_model_arguments(self.0.as_ptr(), tell_argument, told, error)
+            forge_model_arguments(self.raw.as_ptr(), tell_argument, told, error)
         })?;
         Ok(told)
     }
@@ -124,7 +139,7 @@ impl Model {
         // SAFETY: as for `arguments`.
         checked(|error| unsafe {
             let told = (&raw mut told).cast();
-            forge_model_first_weight(self.0.as_ptr(), tell_weight, told, error)
+            forge_model_first_weight(self.raw.as_ptr(), tell_weight, told, error)
         })?;
         Ok(told)
     }
@@ -141,7 +156,7 @@ impl Model {
         // `given.len()` is their number; the model is ours alone because of `&mut self`.
         checked(|error| unsafe {
             let count = given.len();
-            forge_model_run(self.0.as_ptr(), given.as_ptr(), count, &raw mut outputs, error)
+            forge_model_run(self.raw.as_ptr(), given.as_ptr(), count, &raw mut outputs, error)
         })?;
         NonNull::new(outputs)
             .map(Outputs)
@@ -152,7 +167,7 @@ impl Model {
     /// Remembers every buffer as it is now, or forgets what it remembered.
     pub(crate) fn remember(&mut self, remember: bool) -> Result<(), Failure> {
         // SAFETY: the model is ours alone because of `&mut self`.
-        checked(|error| unsafe { forge_model_remember(self.0.as_ptr(), remember, error) })
+        checked(|error| unsafe { forge_model_remember(self.raw.as_ptr(), remember, error) })
     }
 
     /// Puts the remembered buffers back; the names of those that were changed.
@@ -160,7 +175,7 @@ impl Model {
         let mut told = Vec::new();
         // SAFETY: as for `arguments`; the model is ours alone because of `&mut self`.
         checked(|error| unsafe {
-            forge_model_restore(self.0.as_ptr(), tell_name, (&raw mut told).cast(), error)
+            forge_model_restore(self.raw.as_ptr(), tell_name, (&raw mut told).cast(), error)
         })?;
         Ok(told)
     }
@@ -169,7 +184,7 @@ impl Model {
 impl Drop for Model {
     fn drop(&mut self) {
         // SAFETY: the pointer came from `forge_model_load` and is given back once, here.
-        unsafe { forge_model_free(self.0.as_ptr()) }
+        unsafe { forge_model_free(self.raw.as_ptr()) }
     }
 }
 

@@ -110,7 +110,8 @@ impl Engine for TorchScript {
 
 impl TorchScript {
     fn arguments(&self, batch: &BatchView<'_>) -> Result<Vec<GivenArgument>, EngineError> {
-        let mut tensors = Tensors { left: batch.inputs.iter(), device: self.device };
+        let copies = !self.model.only_reads();
+        let mut tensors = Tensors { left: batch.inputs.iter(), device: self.device, copies };
         let arguments = if batch.arguments.is_in_order() {
             self.in_order(&mut tensors, batch.inputs.len())?
         } else {
@@ -159,12 +160,18 @@ fn as_given(
 struct Tensors<'a> {
     left: std::slice::Iter<'a, InputView<'a>>,
     device: Device,
+    /// Whether each needs memory of its own.
+    copies: bool,
 }
 
 impl Tensors<'_> {
     fn next(&mut self) -> Result<Tensor, EngineError> {
         let too_few = || EngineError::Engine("the batch has too few tensors".to_owned());
-        convert::to_tensor(self.left.next().ok_or_else(too_few)?, self.device)
+        let input = self.left.next().ok_or_else(too_few)?;
+        // SAFETY: the arguments are dropped before the batch, whose bytes they are, is given back; the
+        // model only reads them and keeps none.
+        let borrowed = unsafe { convert::borrow(input) }?;
+        if self.copies { convert::own(&borrowed, self.device) } else { Ok(borrowed) }
     }
 }
 

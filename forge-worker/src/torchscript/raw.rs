@@ -94,6 +94,7 @@ unsafe extern "C" {
         error: *mut *mut c_char,
     ) -> i32;
     pub(super) fn forge_model_free(model: *mut RawModel);
+    pub(super) fn forge_model_only_reads(model: *const RawModel) -> bool;
     pub(super) fn forge_model_arguments(
         model: *const RawModel,
         tell: TellArgument,

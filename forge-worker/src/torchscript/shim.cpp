@@ -14,6 +14,7 @@
 #include <map>
 #include <utility>
 
+#include "reads.h"
 #include "values.h"
 
 namespace {
@@ -106,6 +107,12 @@ Status forge_model_variant(const Model* model, Variant variant, Model** made, ch
 }
 
 void forge_model_free(Model* model) { delete model; }
+
+// Where that cannot be told, it does not.
+bool forge_model_only_reads(const Model* model) noexcept {
+  try { return model->device.is_cpu() && only_reads(model->forward.function()); }
+  catch (...) { return false; }
+}
 
 // Tells each argument of forward but self: name, torch's type text, and its default encoded as an output would be.
 // No default is null, one that no output could be is empty.

@@ -4,6 +4,7 @@ use std::{fs::File, os::fd::OwnedFd, path::Path};
 
 use forge_ipc::{Argument, ArgumentKind, Dtype, FrameFull, Shape, TensorMeta};
 
+use super::ffi::Variant;
 use super::*;
 
 mod features;
@@ -190,6 +191,35 @@ fn a_model_may_change_its_input_in_place() {
     let answer = load("inplace").answer(std::slice::from_ref(&input), 2).unwrap();
     assert_eq!(answer.tensors, [floats(&[2, 1], &[2.0, 4.0])]);
     assert_eq!(input, floats(&[2, 1], &[1.0, 2.0]));
+}
+
+#[test]
+fn only_models_that_read_their_inputs_and_no_more_are_given_views_of_them() {
+    for (fixture, only_reads) in [
+        ("double", true),
+        ("inplace-own", true),
+        ("attention", true),
+        ("pair", true),
+        ("inplace", false),
+        ("inplace-view", false),
+        ("forked", false),
+        ("keeper", false),
+    ] {
+        assert_eq!(load(fixture).model.only_reads(), only_reads, "{fixture}");
+    }
+    for variant in [Variant::Frozen, Variant::ForInference] {
+        let rewritten = |fixture| load(fixture).model.variant(variant).unwrap().only_reads();
+        assert_eq!((rewritten("double"), rewritten("inplace")), (true, false), "{variant:?}");
+    }
+}
+
+#[test]
+fn a_model_that_keeps_its_input_keeps_it_as_it_was() {
+    let mut engine = load("keeper");
+    for (given, before) in [(3.0, 0.0), (5.0, 3.0)] {
+        let answer = engine.answer(&[floats(&[1, 1], &[given])], 1).unwrap();
+        assert_eq!(answer.tensors, [floats(&[1, 1], &[before])]);
+    }
 }
 
 #[test]
