@@ -7,6 +7,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use super::connection::Connection;
 use super::exchange::Exchange;
+use super::patience::Patience;
 use super::recorder::Sent;
 use super::{Shared, join};
 
@@ -26,12 +27,14 @@ pub(super) async fn run(
 /// Each client begins with another request, so that those of a batch differ.
 async fn client(shared: Arc<Shared>, connection: Connection, first: usize, end: Instant) {
     let mut connection = Some(connection);
+    let mut patience = Patience::new(shared.load.timeout);
     let exchanges: &[Exchange] = &shared.load.exchanges;
     for exchange in exchanges.iter().cycle().skip(first % exchanges.len().max(1)) {
         let sent = Instant::now();
         if sent >= end {
             return;
         }
-        shared.exchange(&mut connection, exchange, Sent { due: sent, sent }).await;
+        let at = Sent { due: sent, sent };
+        shared.exchange(&mut connection, &mut patience, exchange, at).await;
     }
 }

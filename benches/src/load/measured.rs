@@ -24,7 +24,7 @@ pub struct Measured {
     pub failed: Latencies,
     pub failures: Failures,
     /// How long requests waited between when they were due and when they were sent: for a free
-    /// connection, or because the load generator itself was late. Nanoseconds.
+    /// connection, or because the load generator itself was late. Nanoseconds; empty of a closed loop.
     pub lateness: Histogram<u64>,
 }
 
@@ -70,6 +70,15 @@ impl Measured {
         self.answered.from_due.value_at_quantile(share) as f64 / 1e3
     }
 
+    pub(super) fn of_closed_loop(self) -> Self {
+        Self {
+            answered: self.answered.of_closed_loop(),
+            refused: self.refused.of_closed_loop(),
+            failed: self.failed.of_closed_loop(),
+            ..self
+        }
+    }
+
     /// An error where there was anything but right answers.
     ///
     /// # Errors
@@ -90,7 +99,14 @@ impl Latencies {
 
     pub(super) fn record(&mut self, due: Instant, sent: Instant, now: Instant) {
         record(&mut self.from_due, now.saturating_duration_since(due));
-        record(&mut self.from_sent, now.saturating_duration_since(sent));
+        if sent != due {
+            record(&mut self.from_sent, now.saturating_duration_since(sent));
+        }
+    }
+
+    /// In a closed loop both are the same, and only one is recorded.
+    pub(super) fn of_closed_loop(self) -> Self {
+        Self { from_sent: self.from_due.clone(), ..self }
     }
 }
 

@@ -17,6 +17,7 @@ mod http1;
 mod measured;
 mod open;
 mod pacer;
+mod patience;
 mod recorder;
 mod schedule;
 
@@ -106,7 +107,11 @@ pub async fn run(load: &Load) -> Result<Measured, LoadError> {
         }
     }
     let mut recorder = shared.recorder.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(std::mem::take(&mut *recorder).finish(began))
+    let measured = std::mem::take(&mut *recorder).finish(began);
+    Ok(match load.pace {
+        Pace::Closed { .. } => measured.of_closed_loop(),
+        Pace::Open { .. } => measured,
+    })
 }
 
 async fn connect(load: &Load) -> Result<Vec<Connection>, LoadError> {

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use super::connection::Connection;
 use super::measured::Failure;
 use super::pacer::Pacer;
+use super::patience::Patience;
 use super::recorder::Sent;
 use super::schedule::Schedule;
 use super::{LoadError, Shared, join};
@@ -66,6 +67,7 @@ pub(super) async fn run(
 
 async fn client(shared: Arc<Shared>, due: Arc<Due>, connection: Connection) {
     let mut connection = Some(connection);
+    let mut patience = Patience::new(shared.load.timeout);
     let exchanges = &shared.load.exchanges;
     while let Ok(permit) = due.permits.acquire().await {
         permit.forget();
@@ -79,6 +81,6 @@ async fn client(shared: Arc<Shared>, due: Arc<Due>, connection: Connection) {
         }
         let place = usize::try_from(turn).unwrap_or(usize::MAX) % exchanges.len().max(1);
         let Some(exchange) = exchanges.get(place) else { return };
-        shared.exchange(&mut connection, exchange, sent).await;
+        shared.exchange(&mut connection, &mut patience, exchange, sent).await;
     }
 }

@@ -8,6 +8,7 @@ use super::Shared;
 use super::connection::Connection;
 use super::exchange::{Exchange, Status};
 use super::measured::{Failure, Failures, Latencies, Measured, new_histogram, record};
+use super::patience::Patience;
 
 /// So long nothing is sent after a server would not be connected to.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -66,7 +67,9 @@ impl Recorder {
     }
 
     fn ended(&mut self, Sent { due, sent }: Sent, now: Instant) {
-        record(&mut self.lateness, sent.saturating_duration_since(due));
+        if sent != due {
+            record(&mut self.lateness, sent.saturating_duration_since(due));
+        }
         self.last = Some(now);
     }
 
@@ -84,11 +87,12 @@ impl Shared {
     pub(super) async fn exchange(
         &self,
         place: &mut Option<Connection>,
+        patience: &mut Patience,
         exchange: &Exchange,
         sent: Sent,
     ) {
         let answered = self.answer(place, exchange, sent);
-        let Ok(failure) = tokio::time::timeout(self.load.timeout, answered).await else {
+        let Some(failure) = patience.wait(sent.sent, answered).await else {
             *place = None;
             let text = || format!("no answer within {:?}", self.load.timeout);
             let now = Instant::now();
