@@ -17,7 +17,6 @@ pub mod learn;
 pub mod load;
 pub mod model;
 pub mod numbers;
-mod paced;
 pub mod protobuf;
 pub mod protocol;
 mod server;
@@ -25,6 +24,5 @@ mod statistics;
 pub mod target;
 
 pub use load::{Exchange, Expected, Load, Measured, Pace, Transport, run};
-pub use paced::Paced;
 pub use server::{Server, binary};
-pub use statistics::{Spread, median, quantile};
+pub use statistics::{Spread, median};

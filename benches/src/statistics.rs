@@ -9,14 +9,6 @@ pub fn median(figures: &[f64]) -> f64 {
     sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
 }
 
-/// The figure that this share of all does not exceed; 0 where there are none.
-pub fn quantile(figures: &[f64], share: f64) -> f64 {
-    let mut sorted = figures.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let rank = (share * sorted.len() as f64) as usize;
-    sorted.get(rank.min(sorted.len().saturating_sub(1))).copied().unwrap_or(0.0)
-}
-
 /// Median, lowest and highest of several rounds.
 #[derive(Clone, Copy, Debug)]
 pub struct Spread {
@@ -51,8 +43,5 @@ mod tests {
     fn the_median_is_in_the_middle() {
         assert!((median(&[3.0, 1.0, 2.0]) - 2.0).abs() < f64::EPSILON);
         assert!(median(&[]).abs() < f64::EPSILON);
-        let figures: Vec<f64> = (1..=100).map(f64::from).collect();
-        assert!((quantile(&figures, 0.99) - 100.0).abs() < f64::EPSILON);
-        assert!((quantile(&figures, 0.5) - 51.0).abs() < f64::EPSILON);
     }
 }

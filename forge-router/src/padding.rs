@@ -26,6 +26,8 @@ pub struct Padding {
     /// A bit for each tensor that is padded with the value.
     tensors: u64,
     mask: Option<Mask>,
+    /// A bit for each output that may be as long as the rows.
+    outputs: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -55,10 +57,10 @@ pub struct Filling {
 }
 
 impl Padding {
-    /// Of rows of `length` positions.
-    pub fn new(pad: Arc<Pad>, length: u64) -> Self {
+    /// Of rows of `length` positions. `outputs` has a bit for each output that may be as long.
+    pub fn new(pad: Arc<Pad>, length: u64, outputs: u64) -> Self {
         let padded = pad.padded(length);
-        Self { pad, length, padded, tensors: 0, mask: None }
+        Self { pad, length, padded, tensors: 0, mask: None, outputs }
     }
 
     /// This tensor of the request is padded with the value.
@@ -106,9 +108,9 @@ impl Padding {
 
     /// What one row of an output is without padding, and where its elements lie among the padding; `None`
     /// where the output is not as long as the padded rows.
-    pub fn cut(&self, row: &TensorMeta, rows: u32) -> Option<(TensorMeta, Blocks)> {
+    pub fn cut(&self, output: usize, row: &TensorMeta, rows: u32) -> Option<(TensorMeta, Blocks)> {
         let dim = self.pad.outputs_dim.filter(|_| self.length < self.padded)?;
-        if row.shape.dims().get(dim) != Some(&self.padded) {
+        if self.outputs & (1 << output) == 0 || row.shape.dims().get(dim) != Some(&self.padded) {
             return None;
         }
         let own = TensorMeta { dtype: row.dtype, shape: row.shape.with_dim(dim, self.length)? };
@@ -252,7 +254,7 @@ mod tests {
 
     #[test]
     fn every_block_is_followed_by_its_padding() {
-        let mut padding = Padding::new(pad(1, 4), 3);
+        let mut padding = Padding::new(pad(1, 4), 3, 1);
         padding.add_tensor(0);
         let mut tensors = [row(Dtype::Int8, &[2, 3]), row(Dtype::Int8, &[9, 9])];
         padding.stretch(&mut tensors);
@@ -266,42 +268,44 @@ mod tests {
     #[test]
     fn a_mask_is_padded_with_0_and_made_of_1_where_it_was_left_out() {
         for (is_made, own) in [(true, &[][..]), (false, &[1, 1, 1, 1, 1, 1])] {
-            let mut padding = Padding::new(pad(1, 4), 3);
+            let mut padding = Padding::new(pad(1, 4), 3, 1);
             padding.add_mask(0, is_made);
             let mut tensors = [row(Dtype::Bool, &[3])];
             padding.stretch(&mut tensors);
             assert_eq!(filled(&padding, 0, &tensors[0], 2, own), [1, 1, 1, 0, 1, 1, 1, 0]);
         }
         // A row that needs no padding still has no mask of its own.
-        let mut padding = Padding::new(pad(0, 3), 3);
+        let mut padding = Padding::new(pad(0, 3), 3, 1);
         padding.add_mask(0, true);
         assert_eq!(filled(&padding, 0, &row(Dtype::Bool, &[3]), 1, &[]), [1, 1, 1]);
     }
 
     #[test]
     fn only_an_output_as_long_as_the_padded_rows_is_cut() {
-        let padding = Padding::new(pad(0, 4), 3);
-        let (own, blocks) = padding.cut(&row(Dtype::Int16, &[4, 5]), 2).unwrap();
+        let padding = Padding::new(pad(0, 4), 3, 1);
+        let (own, blocks) = padding.cut(0, &row(Dtype::Int16, &[4, 5]), 2).unwrap();
         assert_eq!(own, row(Dtype::Int16, &[3, 5]));
         assert_eq!(blocks.own_ranges().collect::<Vec<_>>(), [0..30, 40..70]);
         for dims in [&[][..], &[3], &[8], &[5, 4]] {
-            assert!(padding.cut(&row(Dtype::Int16, dims), 2).is_none(), "{dims:?}");
+            assert!(padding.cut(0, &row(Dtype::Int16, dims), 2).is_none(), "{dims:?}");
         }
-        assert!(Padding::new(pad(0, 4), 4).cut(&row(Dtype::Int16, &[4]), 2).is_none());
+        // Whatever its size, this output is of another kind.
+        assert!(padding.cut(1, &row(Dtype::Int16, &[4, 5]), 2).is_none());
+        assert!(Padding::new(pad(0, 4), 4, 1).cut(0, &row(Dtype::Int16, &[4]), 2).is_none());
     }
 
     #[test]
     fn rows_without_bytes_have_no_blocks() {
-        let mut padding = Padding::new(pad(1, 4), 3);
+        let mut padding = Padding::new(pad(1, 4), 3, 1);
         padding.add_tensor(0);
         let row = row(Dtype::Int8, &[u64::MAX / 9, 4, 0]);
         assert_eq!(padding.filling(0, &row, 1).unwrap().blocks.own_ranges().count(), 0);
-        assert_eq!(padding.cut(&row, 1).unwrap().1.own_ranges().count(), 0);
+        assert_eq!(padding.cut(0, &row, 1).unwrap().1.own_ranges().count(), 0);
     }
 
     #[test]
     fn rows_whose_padding_was_given_up_are_as_they_came() {
-        let mut padding = Padding::new(pad(0, 4), 3);
+        let mut padding = Padding::new(pad(0, 4), 3, 1);
         padding.add_tensor(0);
         let mut tensors = [row(Dtype::Int8, &[3, 2])];
         padding.stretch(&mut tensors);
@@ -329,7 +333,7 @@ mod tests {
             let own_row = TensorMeta { dtype, shape: Shape::new(&dims).unwrap().with_dim(dim, length).unwrap() };
             let bytes = own_row.bytes().unwrap() * u64::from(rows);
             let own: Vec<u8> = (0..bytes).map(|at| (at as u8).wrapping_mul(7).wrapping_add(seed)).collect();
-            let mut padding = Padding::new(pad(dim, multiple), length);
+            let mut padding = Padding::new(pad(dim, multiple), length, 1);
             padding.add_tensor(0);
             let mut tensors = [own_row];
             padding.stretch(&mut tensors);
@@ -338,7 +342,7 @@ mod tests {
             let batch = filled(&padding, 0, &padded_row, rows, &own);
             prop_assert_eq!(batch.len() as u64, padded_row.bytes().unwrap() * u64::from(rows));
 
-            let Some((cut_row, blocks)) = padding.cut(&padded_row, rows) else {
+            let Some((cut_row, blocks)) = padding.cut(0, &padded_row, rows) else {
                 prop_assert_eq!(padded_row, own_row);
                 return Ok(());
             };

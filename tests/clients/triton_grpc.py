@@ -89,8 +89,10 @@ def messages_can_be_as_large_as_bodies(url):
 
 def messages_can_be_compressed(url):
     with client_of(url) as client:
-        answer = client.infer("triple", [given("x", "FP32", rows(100))], compression_algorithm="gzip")
-        expect_array("gzip", answer.as_numpy("OUTPUT__0"), rows(100) * 3)
+        for algorithm in ["gzip", "deflate"]:
+            inputs = [given("x", "FP32", rows(100))]
+            answer = client.infer("triple", inputs, compression_algorithm=algorithm)
+            expect_array(algorithm, answer.as_numpy("OUTPUT__0"), rows(100) * 3)
 
 
 def ids_and_parameters_are_taken(url):

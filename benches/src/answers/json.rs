@@ -67,8 +67,8 @@ pub(super) fn end_of_output(body: &[u8]) -> Option<usize> {
     let begin = |value: &RawValue| (value.get().as_ptr() as usize) - (body.as_ptr() as usize);
     let output = OUTPUTS.iter().find_map(|name| members.get(*name))?;
     let end = begin(output) + output.get().len();
-    let volatile = VOLATILE.iter().filter_map(|name| members.get(*name));
-    let comes_after = volatile.map(|value| begin(value) > end).all(|is_after| is_after);
+    let mut volatile = VOLATILE.iter().filter_map(|name| members.get(*name));
+    let comes_after = volatile.all(|value| begin(value) > end);
     (comes_after && end <= body.len()).then_some(end)
 }
 

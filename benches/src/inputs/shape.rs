@@ -113,7 +113,7 @@ fn resolve_one(spec: &InputSpec, argument: Option<&ShapeArgument>) -> Result<Res
         }
     };
     let elements = row.iter().try_fold(1, |product: u64, dim| product.checked_mul(*dim));
-    if !elements.is_some_and(|elements| elements <= MOST_ELEMENTS) {
+    if elements.is_none_or(|elements| elements > MOST_ELEMENTS) {
         return Err(ShapeError::TooLarge(name));
     }
     let datatype = argument.and_then(|argument| argument.datatype).unwrap_or(spec.datatype);

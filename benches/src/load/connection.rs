@@ -49,7 +49,7 @@ impl Connection {
     pub fn is_open(&self) -> bool {
         match self {
             Self::Http1(connection) => connection.is_open(),
-            Self::Grpc(_) => true,
+            Self::Grpc(connection) => connection.is_open(),
         }
     }
 }

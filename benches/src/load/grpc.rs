@@ -57,6 +57,10 @@ impl Connection {
         Ok(Self { sender, uri, answer: Bytes::new() })
     }
 
+    pub(super) fn is_open(&self) -> bool {
+        !self.sender.is_closed()
+    }
+
     pub(super) async fn exchange(&mut self, request: &Bytes) -> io::Result<Answer<'_>> {
         let request = Request::post(self.uri.clone())
             .header("content-type", "application/grpc")

@@ -47,8 +47,11 @@ impl Connection {
         Ok(Self { stream, buffer: Vec::with_capacity(8 * 1024), is_open: true })
     }
 
+    /// Servers close connections that nobody used for a while. Where nothing came since the last
+    /// answer this is no system call.
     pub(super) fn is_open(&self) -> bool {
-        self.is_open
+        let waiting = self.stream.try_read(&mut [0]);
+        self.is_open && matches!(waiting, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
     pub(super) async fn exchange(&mut self, request: &[u8]) -> io::Result<Answer<'_>> {
@@ -196,6 +199,18 @@ mod tests {
         for wrong in ["SSH-2.0-OpenSSH\r\n", "HTTP/1.1 200 OK\r\n\r\n"] {
             assert!(parse_head(wrong.as_bytes()).is_err(), "{wrong}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_the_server_has_closed_is_not_open() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let connection = Connection::open(&address).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        assert!(connection.is_open());
+        drop(stream);
+        connection.stream.readable().await.unwrap();
+        assert!(!connection.is_open());
     }
 
     #[tokio::test]

@@ -65,9 +65,9 @@ impl Measured {
         self.answered.from_due.len() as f64 / self.seconds.max(f64::MIN_POSITIVE)
     }
 
-    /// Of the right answers.
-    pub fn median_latency_micros(&self) -> f64 {
-        self.answered.from_due.value_at_quantile(0.5) as f64 / 1e3
+    /// The latency that this share of the right answers did not exceed, in microseconds.
+    pub fn latency_micros(&self, share: f64) -> f64 {
+        self.answered.from_due.value_at_quantile(share) as f64 / 1e3
     }
 
     /// An error where there was anything but right answers.

@@ -50,7 +50,8 @@ mod tests {
     fn what_a_stall_held_up_is_due_at_once() {
         let began = Instant::now();
         let schedule = Schedule::new(began, 1000.0, Duration::from_secs(1));
-        let after = |millis| schedule.due_by(began + Duration::from_micros(millis * 1000 + 500));
+        let after =
+            |millis: u64| schedule.due_by(began + Duration::from_micros(millis * 1000 + 500));
         assert_eq!([after(0), after(1), after(300), after(5000)], [1, 2, 301, 1000]);
         assert_eq!(schedule.due_by(began), 1);
         let before = began.checked_sub(Duration::from_secs(1)).unwrap();

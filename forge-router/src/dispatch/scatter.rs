@@ -76,11 +76,11 @@ pub fn scatter(
 
 fn reserve(leaves: &[Leaf], entry: &mut Entry<Pending>) -> Result<(), RequestError> {
     let padding = entry.item.inputs.padding.as_deref();
-    let own = |leaf: &Leaf| {
-        let cut = padding.and_then(|padding| padding.cut(&leaf.row, entry.rows));
+    let own = |(index, leaf): (usize, &Leaf)| {
+        let cut = padding.and_then(|padding| padding.cut(index, &leaf.row, entry.rows));
         cut.and_then(|(row, _)| row.bytes()).unwrap_or(leaf.row_bytes)
     };
-    let row_bytes = leaves.iter().fold(0u64, |sum, leaf| sum.saturating_add(own(leaf)));
+    let row_bytes = leaves.iter().enumerate().map(own).fold(0, u64::saturating_add);
     let bytes = row_bytes.saturating_mul(u64::from(entry.rows));
     let memory = &mut entry.item.memory;
     if memory.grow(usize::try_from(bytes).unwrap_or(usize::MAX)) {
@@ -99,7 +99,7 @@ fn copy_rows(
     let mut outputs = Vec::with_capacity(leaves.len());
     for (index, leaf) in leaves.iter().enumerate() {
         let start = leaf.row_bytes * first_row;
-        if let Some((row, blocks)) = padding.and_then(|it| it.cut(&leaf.row, entry.rows)) {
+        if let Some((row, blocks)) = padding.and_then(|it| it.cut(index, &leaf.row, entry.rows)) {
             outputs.push(Output { row, data: copy_cut(completion, (index, start), blocks)? });
             continue;
         }

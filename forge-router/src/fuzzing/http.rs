@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::purse::reservation;
-use crate::http::{Bounds, Encoding, expand};
+use crate::http::{Bounds, Encoding, expand, only_field};
 
 /// The most that a body may come to.
 const MOST: usize = 1 << 20;
@@ -18,4 +20,11 @@ pub(super) fn compressed_body(bytes: &[u8]) {
     let Ok(expanded) = expand(encoding, body, bounds, &mut memory) else { return };
     assert!(expanded.len() <= MOST);
     assert!(expanded.capacity() <= memory.bytes());
+}
+
+/// A form between whose fields stands `b`: its only field is a part of it and holds no other.
+pub(super) fn form(bytes: &[u8]) {
+    let Ok(field) = only_field(&Bytes::copy_from_slice(bytes), "b") else { return };
+    assert!(bytes.windows(field.len().max(1)).any(|part| part == field) || field.is_empty());
+    assert!(!field.windows(5).any(|part| part == b"\r\n--b"));
 }

@@ -26,6 +26,7 @@ pub const TARGETS: &[Target] = &[
     ("repository_json", json::repository),
     ("instances_json", json::instances),
     ("compressed_body", http::compressed_body),
+    ("form", http::form),
     ("raw_headers", formats::raw_headers),
     ("npy", formats::npy),
     ("npz", formats::npz),

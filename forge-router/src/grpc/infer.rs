@@ -23,7 +23,7 @@ use crate::http::{
     expand_aside, wish,
 };
 use crate::memory_budget::Reservation;
-use crate::model::{Named, Version, VersionId};
+use crate::model::{Version, VersionId};
 use crate::pieces::Pieces;
 use crate::request::{Answer, RequestError};
 use crate::v2::{self, InferRequest};
@@ -84,10 +84,8 @@ async fn predict(
     message: Infer,
 ) -> Result<Answered, HttpError> {
     let config = prediction.model().config();
-    let mut wish = wish::of(&asked.headers, config.sticky_header.as_deref())?;
-    if let Some(version) = version_of(&head.version)? {
-        wish.named = Some(Named::Version(version));
-    }
+    let version = version_of(&head.version)?;
+    let wish = wish::of(&asked.headers, version, config.sticky_header.as_deref())?;
     prediction.check_door()?;
     let (answered, _) = prediction.run(wish, message.message.len(), message).await?;
     Ok(answered)

@@ -1,7 +1,7 @@
 //! The body of a call on its way in: its messages are bounded, counted and have to come in time.
 //!
 //! gRPC puts five bytes before each message: whether it is compressed, and its length. Once they are
-//! there the message's memory is reserved, so that tonic's buffer for it is.
+//! there it is refused, or its memory reserved: as it comes where it is kept, else at once, for tonic's buffer.
 //!
 //! Tensors do not go through that buffer: their messages are kept here and taken out of the inbox, and tonic
 //! is handed an empty one in the place of each. That saves a copy, and keeps tonic from expanding at once,
@@ -29,6 +29,10 @@ use crate::pieces::Pieces;
 
 /// Whether it is compressed, and a length of four bytes (gRPC's `PROTOCOL-HTTP2.md`).
 const PREFIX: usize = 5;
+
+const CUT_SHORT: &str = "the call ended in the middle of a message";
+const COMPRESSED: &str = "a message is compressed, and grpc-encoding does not say how";
+const FLAG: &str = "a message begins with neither 0 nor 1";
 
 /// The messages that came and that nobody has taken yet, in their order.
 #[derive(Clone, Debug, Default)]
@@ -181,6 +185,12 @@ impl<B> Metered<B> {
 
     fn announced(&self, prefix: [u8; PREFIX]) -> Result<Message, HttpError> {
         let [compressed, length @ ..] = prefix;
+        match (self.keep, compressed) {
+            // tonic looks at these itself.
+            (Keep::Nothing, _) | (_, 0) | (Keep::Whole, 1) => {}
+            (Keep::Pieces, 1) => return Err(HttpError::Framing(COMPRESSED)),
+            _ => return Err(HttpError::Framing(FLAG)),
+        }
         let length = u32::from_be_bytes(length) as usize;
         let mut memory = self.budget.reservation();
         let bytes = match self.keep {
@@ -251,7 +261,7 @@ where
         let Some(frame) = frame else {
             return Poll::Ready(match self.is_between() {
                 true => None,
-                false => Some(Err(self.refuse(&HttpError::MessageCutShort))),
+                false => Some(Err(self.refuse(&HttpError::Framing(CUT_SHORT)))),
             });
         };
         let now = Instant::now();
@@ -370,7 +380,7 @@ mod tests {
 
     #[tokio::test]
     async fn messages_that_are_kept_are_handed_on_empty_once_they_are_whole() {
-        let mut body = metered(100, Keep::Pieces);
+        let mut body = metered(100, Keep::Whole);
         let inbox = body.inbox();
         assert!(came(&mut body, &[0, 0, 0, 0, 2, 7]).unwrap().is_empty());
         assert!(inbox.take().is_none());
@@ -386,10 +396,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_message_of_an_unknown_encoding_is_refused_when_it_is_announced() {
+        for (keep, flag, told) in
+            [(Keep::Pieces, 1, COMPRESSED), (Keep::Pieces, 2, FLAG), (Keep::Whole, 2, FLAG)]
+        {
+            let refused = came(&mut metered(100, keep), &[flag, 0, 0, 0, 1]).unwrap_err();
+            assert_eq!(refused.to_string(), told);
+        }
+    }
+
+    #[tokio::test]
     async fn a_body_that_ends_within_a_message_is_refused() {
         let mut body = metered(100, Keep::Pieces);
         came(&mut body, &[0, 0, 0, 0, 2, 7]).unwrap();
         let status = body.frame().await.unwrap().unwrap_err();
-        assert_eq!(status.code(), tonic::Code::InvalidArgument);
+        assert_eq!(status.code(), tonic::Code::Internal);
     }
 }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! tonic does the protocol: methods, metadata, statuses, trailers. What it does not do is done around
-//! it: the bytes of a message are reserved when it is announced, before they come ([`meter`]), and an
+//! it: the bytes of a message are reserved before they are held ([`meter`]), and an
 //! answer stays counted until its client has read it ([`outbox`]). The messages of inference are not
 //! decoded by generated code: what that allocates follows from what a client wrote, not from what was
 //! reserved ([`infer`]). Nor do they go through tonic's buffer ([`kept`]).

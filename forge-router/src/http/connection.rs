@@ -31,10 +31,10 @@ const READ_BUFFER: usize = 32 * 1024;
 /// Requests of one HTTP/2 connection at a time; clients hold back what is beyond.
 const STREAMS: u32 = 1024;
 
-/// What an HTTP/2 client may send of one body before it is told that it was read: a tensor of common
-/// size goes through without waiting. Readers always read or give up, so it rarely lies there.
-const STREAM_WINDOW: u32 = 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 4 * STREAM_WINDOW;
+/// What an HTTP/2 client may send before it is told that it was read, on all its requests together: a tensor
+/// of common size goes through without waiting. Many clients that send at once fill it faster than it is read, so it is
+/// what each may hold outside `max_inflight_bytes`.
+const WINDOW: u32 = 1024 * 1024;
 
 /// The largest piece of a body. A connection holds at most one that has not come whole, outside
 /// `max_inflight_bytes`; docs/performance.md tells what larger ones would bring.
@@ -84,8 +84,8 @@ fn builder(settings: &HttpSettings) -> Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
         .max_frame_size(FRAME)
         // A peer that vanished without a word holds its requests no longer than a silent one.
         .keep_alive_interval(settings.header_timeout)

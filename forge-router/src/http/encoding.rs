@@ -11,9 +11,10 @@ use flate2::Compression;
 use flate2::bufread::{GzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
 use hyper::HeaderMap;
+use hyper::body::Incoming;
 use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
 
-use super::body::Bounds;
+use super::body::{self, Bounds};
 use super::codec::aside;
 use super::error::HttpError;
 use crate::memory_budget::Reservation;
@@ -107,6 +108,20 @@ pub fn expand(
         (expanded, 0) => Ok(expanded),
         (_, left) => Err(broken(encoding, &format!("{left} bytes follow its end"))),
     }
+}
+
+/// A body as it was before it was compressed, where it was; and how long it came.
+pub async fn read(
+    body: &mut Incoming,
+    encoding: Option<Encoding>,
+    bounds: Bounds,
+    mut memory: Reservation,
+) -> Result<(Bytes, usize, Reservation), HttpError> {
+    let bytes = body::read(body, bounds, &mut memory).await?;
+    let length = bytes.len();
+    let Some(encoding) = encoding else { return Ok((bytes, length, memory)) };
+    let (bytes, memory) = expand_aside(encoding, bytes, memory, bounds).await?;
+    Ok((bytes, length, memory))
 }
 
 /// [`expand`], beside the event loop: a few bytes may stand for many. `memory` holds the body's bytes and

@@ -29,8 +29,9 @@ pub enum HttpError {
     BodyTooSlow(Duration),
     #[error("the body ended early: {0}")]
     BodyBroken(hyper::Error),
-    #[error("the body ended in the middle of a message")]
-    MessageCutShort,
+    /// gRPC's framing of messages is broken.
+    #[error("{0}")]
+    Framing(&'static str),
     #[error("the body has the encoding '{0}', understood are {UNDERSTOOD}")]
     UnknownEncoding(String),
     /// A part of the Open Inference Protocol that there is not.

@@ -25,6 +25,7 @@ mod cors;
 mod docs_page;
 mod encoding;
 mod error;
+mod form;
 mod gathered;
 pub mod health;
 mod kserve_v1;
@@ -58,6 +59,8 @@ pub use codec::{LARGE, aside};
 pub use encoding::expand;
 pub use encoding::{Encoding, expand_aside};
 pub use error::HttpError;
+#[cfg(any(test, feature = "fuzzing"))]
+pub use form::only_field;
 pub use gathered::Gathered;
 pub use listener::{BindError, Door, Listener};
 pub use prediction::{Asked, Decoded, Encoded, Prediction, Protocol, Served};

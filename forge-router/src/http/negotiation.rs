@@ -29,6 +29,21 @@ pub struct Negotiated {
     pub top: Option<usize>,
 }
 
+impl Negotiated {
+    /// Of an image that is answered in JSON.
+    pub fn image() -> Self {
+        let acceptable = vec![Format::Json];
+        Self {
+            given: Given::Image,
+            dtype: None,
+            shape: None,
+            is_batch: false,
+            acceptable,
+            top: None,
+        }
+    }
+}
+
 /// Reads the head of a request.
 pub fn negotiate(parts: &Parts) -> Result<Negotiated, FormatError> {
     let headers = &parts.headers;

@@ -13,11 +13,11 @@ use super::error::HttpError;
 use super::negotiation::Negotiated;
 use super::prediction::{Asked, Decoded, Encoded, Prediction, Protocol, Served};
 use super::reply::Reply;
-use super::{asked, body, classes, codec, negotiation, routes, tensors, wish};
+use super::{asked, classes, codec, encoding, negotiation, routes, tensors, wish};
 use crate::formats::{Format, Given};
 use crate::json::Form;
 use crate::memory_budget::Reservation;
-use crate::model::{Named, Version, VersionId};
+use crate::model::{Version, VersionId};
 use crate::request::Answer;
 
 /// A model, or one version of it.
@@ -87,14 +87,13 @@ async fn predict<P: Protocol<Reply = Reply>, M: FnOnce(Bytes, Reservation, Asked
     prepare: impl FnOnce(&Parts) -> Result<M, HttpError>,
 ) -> Result<Reply, HttpError> {
     let config = prediction.model().config();
-    let mut wish = wish::of(&parts.headers, config.sticky_header.as_deref())?;
-    wish.named = version.map(Named::Version).or(wish.named);
+    let wish = wish::of(&parts.headers, version, config.sticky_header.as_deref())?;
     let asked = asked::of(&parts.headers)?;
+    let encoding = encoding::of_body(&parts.headers)?;
     let protocol = prepare(parts)?;
     prediction.check_door()?;
-    let mut memory = app.budget.reservation();
-    let bytes = body::read(body, app.body_bounds(), &mut memory).await?;
-    let length = bytes.len();
+    let memory = app.budget.reservation();
+    let (bytes, length, memory) = encoding::read(body, encoding, app.body_bounds(), memory).await?;
     let protocol = protocol(bytes, memory, asked);
     let (mut reply, version) = prediction.run(wish, length, protocol).await?;
     reply.headers_mut().insert(wish::VERSION, HeaderValue::from(version.0));

@@ -99,6 +99,10 @@ pub async fn answer(
         // Whoever keeps the connection opens the next one where it is still answered.
         reply = reply::last(reply);
     }
+    if parts.method == Method::HEAD {
+        // Over HTTP/2 hyper would send it.
+        reply = reply::without_body(reply);
+    }
     if app.settings.access_log {
         let (method, path, status) = (&parts.method, parts.uri.path(), reply.status().as_u16());
         let duration_ms = began.elapsed().as_secs_f64() * 1000.0;
@@ -122,8 +126,8 @@ async fn dispatch(
             return predict::answer_in(app, parts, body, &target, id, |_| Ok(KServeV1::new)).await;
         }
         Ok(Some(Route::TorchServe(target))) => {
-            return predict::answer_in(app, parts, body, &target, id, |_| Ok(TorchServe::new))
-                .await;
+            let prepare = |head: &Parts| Ok(TorchServe::begin(head));
+            return predict::answer_in(app, parts, body, &target, id, prepare).await;
         }
         Ok(Some(Route::Reload { model })) => {
             return reload::answer(app, peer, parts, body, &model, id).await;

@@ -55,6 +55,10 @@ pub fn readiness(is_ready: bool) -> StatusCode {
 /// The status of an error.
 pub fn status(error: &HttpError, dialect: Dialect) -> StatusCode {
     match (status_of_original(error), dialect) {
+        // As Triton does.
+        (_, Dialect::Inference) if matches!(error, HttpError::UnknownEncoding(_)) => {
+            StatusCode::NOT_IMPLEMENTED
+        }
         (StatusCode::UNPROCESSABLE_ENTITY, Dialect::Inference | Dialect::TorchServe) => {
             StatusCode::BAD_REQUEST
         }
@@ -71,7 +75,8 @@ pub fn grpc_code(error: &HttpError) -> Code {
         HttpError::BodyTooLarge { .. } => Code::ResourceExhausted,
         HttpError::BodyTooSlow(_) => Code::DeadlineExceeded,
         HttpError::BodyBroken(_) => Code::Cancelled,
-        HttpError::MessageCutShort => Code::InvalidArgument,
+        // As gRPC's `compression.md` has it.
+        HttpError::Framing(_) => Code::Internal,
         error => match status_of_original(error) {
             StatusCode::NOT_FOUND => Code::NotFound,
             StatusCode::METHOD_NOT_ALLOWED => Code::Unimplemented,
@@ -118,14 +123,15 @@ fn status_of_original(error: &HttpError) -> StatusCode {
         HttpError::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
         HttpError::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         HttpError::BodyTooSlow(_) => StatusCode::REQUEST_TIMEOUT,
-        HttpError::BodyBroken(_) | HttpError::MessageCutShort => StatusCode::BAD_REQUEST,
+        HttpError::BodyBroken(_) | HttpError::Framing(_) => StatusCode::BAD_REQUEST,
         HttpError::Decode(_) | HttpError::UnknownRoute => StatusCode::UNPROCESSABLE_ENTITY,
         HttpError::Format(error) => status_of_format(error),
         HttpError::Request(error) => status_of_request(error),
         HttpError::Admin(error) => status_of_admin(error),
         HttpError::Operation(error) => status_of_operation(error),
-        // As Triton does.
-        HttpError::UnknownEncoding(_) | HttpError::NotSupported(_) => StatusCode::NOT_IMPLEMENTED,
+        // RFC 9110, section 15.5.16.
+        HttpError::UnknownEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        HttpError::NotSupported(_) => StatusCode::NOT_IMPLEMENTED,
         HttpError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -196,7 +202,7 @@ fn status_of_operation(error: &OperationError) -> StatusCode {
 /// What TorchServe's clients read of the kind of an error.
 pub fn exception(status: StatusCode) -> &'static str {
     match status {
-        StatusCode::BAD_REQUEST => "BadRequestException",
+        StatusCode::BAD_REQUEST | StatusCode::UNSUPPORTED_MEDIA_TYPE => "BadRequestException",
         StatusCode::NOT_FOUND => "ModelNotFoundException",
         StatusCode::METHOD_NOT_ALLOWED => "MethodNotAllowedException",
         StatusCode::PAYLOAD_TOO_LARGE => "RequestEntityTooLargeException",

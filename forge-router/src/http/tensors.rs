@@ -39,6 +39,17 @@ pub async fn decode(
     aside(move || decode_now(&version, &head, body, memory, most)).await?
 }
 
+/// An image as the model's only row, whatever its client calls it; as [`decode`] does.
+pub async fn decode_image(
+    version: &Arc<Version>,
+    body: Bytes,
+    memory: Reservation,
+) -> Result<Decoded, HttpError> {
+    // Images have a bound of their own, `max_pixels`.
+    let most = usize::MAX;
+    decode(version, &Arc::new(Negotiated::image()), body, memory, most).await
+}
+
 /// The format in which the answer is given: the first that is accepted and can hold it.
 pub fn choose(answer: &Answer, head: &Negotiated) -> Result<Format, HttpError> {
     if head.acceptable.first() == Some(&Format::Json) {

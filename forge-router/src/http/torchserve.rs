@@ -4,24 +4,28 @@
 //! [1.0, 2.0]               one row of the sole input           ─►  the output, bare
 //! {"input": …}, {"inputs": …}  one row, as of /v1              ─►  the output, bare
 //! {"instances": [row, …]}  many rows, as of KServe's V1        ─►  an array with an output per row
+//! a JPEG or a PNG          one row of a model that takes images ─►  the output, bare
 //! ```
 //!
-//! Source: TorchServe's `docs/inference_api.md`. What a body means is a handler's there, in Python; here it
-//! is JSON.
+//! or any of them as the only field of a form.
+//!
+//! Source: TorchServe's `docs/inference_api.md`. What a body means is a handler's there, in Python, whatever
+//! `Content-Type` says, which `curl -T` leaves out; here its first bytes tell.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hyper::http::request::Parts;
 
 use super::app::App;
 use super::codec::{self, Counted};
 use super::error::HttpError;
-use super::health;
 use super::kserve_v1::write_rows;
 use super::prediction::{Asked, Decoded, Encoded, Protocol, Served};
 use super::reply::{self, Reply};
-use super::status;
+use super::{form, health, status, tensors};
 use crate::flat::flatten;
+use crate::formats::image;
 use crate::json::{self, DecodeError, DecodeOptions, DecodedInput};
 use crate::memory_budget::Reservation;
 use crate::model::Version;
@@ -41,6 +45,8 @@ pub fn ping(app: &App) -> Reply {
 #[derive(Debug)]
 pub struct TorchServe {
     body: Bytes,
+    /// Of a form that the body is in.
+    boundary: Option<String>,
     memory: Reservation,
     asked: Asked,
     /// Whether many rows were given, once they are decoded.
@@ -48,8 +54,10 @@ pub struct TorchServe {
 }
 
 impl TorchServe {
-    pub fn new(body: Bytes, memory: Reservation, asked: Asked) -> Self {
-        Self { body, memory, asked, has_rows: false }
+    /// What is left of a request whose head is read.
+    pub fn begin(head: &Parts) -> impl FnOnce(Bytes, Reservation, Asked) -> Self + use<> {
+        let boundary = form::boundary(&head.headers);
+        |body, memory, asked| Self { body, boundary, memory, asked, has_rows: false }
     }
 }
 
@@ -57,7 +65,14 @@ impl Protocol for TorchServe {
     type Reply = Reply;
 
     async fn decode(&mut self, version: &Arc<Version>) -> Result<Decoded, HttpError> {
-        let (body, mut memory) = (std::mem::take(&mut self.body), self.memory.take());
+        let (mut body, mut memory) = (std::mem::take(&mut self.body), self.memory.take());
+        if let Some(boundary) = &self.boundary {
+            body = form::only_field(&body, boundary)?;
+        }
+        if image::is_one(&body) {
+            let decoded = tensors::decode_image(version, body, memory).await?;
+            return Ok(Decoded { asked: self.asked, ..decoded });
+        }
         let takes_long = codec::takes_long(&body);
         let decode = move |version: &Version| {
             let (inputs, has_rows) = codec::parse(version, &body, &mut memory, read)?;

@@ -142,9 +142,30 @@ impl Interface {
     pub fn smallest_row(&self) -> Option<Vec<TensorMeta>> {
         let mut row = self.row(|dim| Some(dim.unwrap_or(1)))?;
         if let Some(padder) = &self.padder {
-            padder.stretch_smallest(&self.inputs, row.iter_mut());
+            padder.stretch(&self.inputs, &mut row, padder.shortest());
         }
         Some(row)
+    }
+
+    /// Two declared rows of different lengths, where running both is to tell which outputs follow the
+    /// length; `None` where nothing is to be found out.
+    pub fn rows_to_compare(&self) -> Option<[(u64, Vec<TensorMeta>); 2]> {
+        let padder = self.padder.as_ref()?;
+        let lengths = padder.lengths_to_compare()?;
+        let row = self.smallest_row()?;
+        Some(lengths.map(|length| {
+            let mut row = row.clone();
+            padder.stretch(&self.inputs, &mut row, length);
+            (length, row)
+        }))
+    }
+
+    /// What a row of each output was for each of the [`rows_to_compare`](Self::rows_to_compare), by
+    /// their lengths.
+    pub fn learn_outputs(&self, lengths: [u64; 2], outputs: [&[TensorMeta]; 2]) {
+        if let Some(padder) = &self.padder {
+            padder.learn_outputs(lengths, outputs);
+        }
     }
 
     /// Whether what is declared is all that a request can give in tensors, and leaves nothing free.

@@ -9,7 +9,7 @@ use crate::batching::{Batch, Entry, Group, Priority, Timing};
 use crate::dispatch::{Refused, WorkerLink};
 use crate::memory_budget::MemoryBudget;
 use crate::model::BatchKind;
-use crate::request::{Inputs, Pending, ReplyTo, RequestError};
+use crate::request::{Answer, Inputs, Pending, Replied, ReplyTo, RequestError, join};
 use crate::tensor::{Dtype, TensorMeta};
 
 /// Runs zeros in batches of these kinds, each once: whatever a model optimizes in its first runs was
@@ -35,12 +35,22 @@ async fn warm_with(number: u8, link: &WorkerLink, kinds: &[BatchKind]) -> Result
     Ok(())
 }
 
+/// Runs one such row of this number, and tells what a row of each output is.
+pub async fn outputs(
+    number: u8,
+    link: &WorkerLink,
+    row: &[TensorMeta],
+) -> Result<Vec<TensorMeta>, RequestError> {
+    let answer = run(number, link, row, 1).await?;
+    Ok(answer.outputs.iter().map(|output| output.row).collect())
+}
+
 async fn run(
     number: u8,
     link: &WorkerLink,
     row: &[TensorMeta],
     rows: u32,
-) -> Result<(), RequestError> {
+) -> Result<Answer, RequestError> {
     // The clients' memory is the clients': a busy server could not warm a worker otherwise.
     let unbounded = MemoryBudget::new(usize::MAX);
     let (reply, answer) = oneshot::channel();
@@ -55,7 +65,10 @@ async fn run(
         Err(Refused::Gone(_)) => return Err(lost()),
         Err(Refused::Unfit(_, error)) => return Err(error),
     }
-    answer.await.map_err(|_| lost())?.map(drop)
+    match answer.await.map_err(|_| lost())?? {
+        Replied::Whole(answer) => Ok(answer),
+        Replied::Parts(parts) => join(parts),
+    }
 }
 
 fn lost() -> RequestError {

@@ -10,7 +10,7 @@ use super::plan::WorkerPlan;
 use super::warm;
 use crate::dispatch::WorkerLink;
 use crate::logging::one_line;
-use crate::model::Version;
+use crate::model::{Interface, Version};
 use crate::request::RequestError;
 
 /// Why a worker is not ready.
@@ -39,6 +39,13 @@ pub async fn warm_up(
     let patience = plan.config().load_timeout;
     let warm = async {
         let warmed = warm::warm(link, &kinds).await;
+        if let Ok(number) = warmed
+            && let Err(cause) = compare_lengths(number, link, interface).await
+        {
+            info!(model = %plan.model().name, "which outputs follow the length is told by their size \
+                alone, as the model does not run on made-up inputs of two lengths: {}",
+                one_line(&cause.to_string()));
+        }
         // A model that refuses zeros can be served all the same; a worker that is lost cannot settle.
         if warmed.is_ok() || matches!(warmed, Err(RequestError::ModelThrew(_))) {
             let settled = handshake::settle(control).await;
@@ -64,6 +71,22 @@ pub async fn warm_up(
         }
         Err(error) => Err(NotWarmed::Failed(error.to_string())),
     }
+}
+
+/// Finds out which outputs are as long as the rows, where some are to be cut: an output may have that size
+/// by chance, but not at two lengths.
+async fn compare_lengths(
+    number: u8,
+    link: &WorkerLink,
+    interface: &Interface,
+) -> Result<(), RequestError> {
+    let Some([(one, row), (other, other_row)]) = interface.rows_to_compare() else {
+        return Ok(());
+    };
+    let outputs = warm::outputs(number, link, &row).await?;
+    let of_other = warm::outputs(number, link, &other_row).await?;
+    interface.learn_outputs([one, other], [&outputs, &of_other]);
+    Ok(())
 }
 
 fn not_settled(error: HandshakeError) -> NotWarmed {

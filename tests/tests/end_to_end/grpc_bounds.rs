@@ -2,8 +2,9 @@
 
 use forge_tests::{Setup, Signal, until};
 use tonic::Code;
+use tonic::codec::CompressionEncoding;
 
-use super::grpc_client::{Grpc, floats, raw_request, serving};
+use super::grpc_client::{Grpc, answered, floats, raw_request, serving};
 use super::http2_client::{Http2, begun, whole};
 use super::slow_clients::impatient;
 
@@ -31,6 +32,23 @@ fn a_message_is_as_large_as_a_body_may_be() {
     let (code, cause) = grpc.refusal(bytes(8_000_001));
     assert_eq!(code, Code::ResourceExhausted, "{cause}");
     assert!(cause.contains("8000000 bytes (server.max_body_bytes)"), "{cause}");
+    until("all is given back", || forge.metric("forge_inflight_bytes", &[]) == 0.0);
+}
+
+#[test]
+fn compressed_messages_are_understood_and_bombs_are_not_unpacked() {
+    let forge = Setup::new().server("max_body_bytes = 100000").test_model("m", "double").start();
+    let grpc = Grpc::connect(&forge);
+    let mut client = grpc.client.clone().send_compressed(CompressionEncoding::Gzip);
+    let row = vec![1.5; 10_000];
+    let answer = grpc.wait(client.model_infer(floats("m", &row))).unwrap().into_inner();
+    assert_eq!(answered(&answer), vec![3.0; 10_000]);
+    // It comes in some ten kilobytes.
+    let bomb = raw_request("m", "UINT8", &[1, 10_000_000], vec![0; 10_000_000]);
+    let refused = grpc.wait(client.model_infer(bomb)).unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");
+    assert!(refused.message().contains("100000 bytes (server.max_body_bytes)"), "{refused}");
+    assert!(forge.process().own_memory() < 40_000_000);
     until("all is given back", || forge.metric("forge_inflight_bytes", &[]) == 0.0);
 }
 

@@ -28,6 +28,21 @@ fn a_prediction_is_answered_as_over_http_1() {
 }
 
 #[test]
+fn head_is_answered_as_get_is_but_without_the_body() {
+    let forge = Forge::serving("m", "echo");
+    let mut client = Http2::connect(&forge);
+    for path in ["/health/live", "/v2/models/m", "/metrics", "/docs", "/nowhere"] {
+        let get = client.ask("GET", path, "", whole(""));
+        let head = client.ask("HEAD", path, "", whole(""));
+        assert_eq!(head.status, get.status, "{path}");
+        assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
+        assert_ne!(head.header("content-length"), "", "{path}");
+        assert!(head.body.is_empty(), "{path}");
+    }
+    assert_eq!(client.ask("HEAD", "/v1/m/predict", "", whole("")).status, 405);
+}
+
+#[test]
 fn a_large_body_comes_and_goes_whole() {
     let forge = Setup::new().test_model("m", "echo").with("frame_bytes = 33554432").start();
     let mut client = Http2::connect(&forge);

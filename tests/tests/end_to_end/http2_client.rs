@@ -85,6 +85,12 @@ pub(crate) fn whole(bytes: impl Into<Bytes>) -> Body {
     http_body_util::Full::new(bytes.into()).boxed()
 }
 
+/// A body that comes piece by piece, of a length that nobody is told.
+pub(crate) fn pieces(pieces: impl Iterator<Item = Bytes> + Send + Sync + 'static) -> Body {
+    let frames = pieces.map(|piece| Ok(hyper::body::Frame::data(piece)));
+    BodyExt::boxed(http_body_util::StreamBody::new(tokio_stream::iter(frames)))
+}
+
 /// A body that begins so and never goes on.
 pub(crate) fn begun(bytes: &'static [u8]) -> Body {
     let first = tokio_stream::once(Ok(hyper::body::Frame::data(Bytes::from_static(bytes))));

@@ -4,6 +4,8 @@ use std::net::TcpStream;
 
 use forge_tests::{Forge, Setup, Signal, TempDir, json, until};
 
+use super::http2_client::{Http2, whole};
+
 const M: [(&str, &str); 1] = [("model", "m")];
 
 #[test]
@@ -81,6 +83,35 @@ fn a_connection_that_is_kept_alive_does_not_hold_up_the_end() {
     assert!(forge.stop().status.success());
     drop(silent);
     idle.wait_for_end();
+}
+
+#[test]
+fn clients_that_are_frozen_do_not_hold_up_the_end() {
+    const ELEMENT: &str = "application/octet-stream; dtype=uint8; shape=1";
+    // No time-out of a connection is as short as the patience of these tests.
+    let forge = Setup::new()
+        .server("body_timeout_s = 3600.0")
+        .server("header_timeout_s = 3600.0")
+        .test_model("m", "big 20000000")
+        .with("frame_bytes = 33554432")
+        .with("request_timeout_s = 5.0")
+        .start();
+    let mut idle_of_2 = Http2::connect(&forge);
+    assert_eq!(idle_of_2.ask("GET", "/health/live", "", whole("")).status, 200);
+    let mut deaf_of_2 = Http2::connect(&forge);
+    let unread = deaf_of_2.try_begin("POST", "/v1/m/predict", ELEMENT, whole("1")).unwrap();
+    assert_eq!(unread.status(), 200);
+    let mut deaf = forge.connect();
+    deaf.request("POST", "/v1/m/predict", &[("Content-Type", ELEMENT)], b"1");
+    let succeeded = [M[0], ("status", "success")];
+    until("two answers wait", || forge.metric("forge_requests_total", &succeeded) == 2.0);
+    let mut stopped = forge.connect();
+    stopped.head("POST", "/v1/m/predict", &[("Content-Length", "100")]).unwrap();
+    until("its body is waited for", || forge.metric("forge_requests_in_flight", &M) == 1.0);
+    // Nobody drives the connections of HTTP/2 any more, nor reads from the others.
+    let ended = forge.stop();
+    assert!(ended.status.success(), "{}", ended.log);
+    drop((idle_of_2, deaf_of_2, unread, deaf, stopped));
 }
 
 #[test]

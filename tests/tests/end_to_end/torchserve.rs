@@ -1,6 +1,8 @@
 //! `/predictions/{model}` and `/ping`, as TorchServe's clients ask.
 
-use forge_tests::{Forge, Response, Setup, json};
+use std::fs;
+
+use forge_tests::{Forge, Response, Setup, checkout, json};
 
 fn ask(forge: &Forge, method: &str, path: &str, body: &str) -> Response {
     forge.ask(method, path, &[], body.as_bytes())
@@ -42,6 +44,39 @@ fn what_is_wrong_is_told_in_torchserves_form() {
         assert_eq!((&told["code"], &told["type"]), (&json!(status), &json!(kind)), "{told}");
         assert!(told["message"].as_str().unwrap().contains(word), "{told}");
     }
+}
+
+#[test]
+fn an_image_is_taken_whatever_it_is_called() {
+    let forge = Setup::of_config("configs/images.toml").start();
+    let photo = fs::read(checkout().join("tests/images/photo.jpg")).unwrap();
+    let path = "/v1/colors/predict";
+    let expected = forge.ask("POST", path, &[("Content-Type", "image/jpeg")], &photo).output();
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    let octets = [("Content-Type", "application/octet-stream")];
+    let jpeg = [("Content-Type", "image/jpeg")];
+    // `curl -T` puts it without a type, `curl --data-binary` posts it as a form.
+    for (method, headers) in [("PUT", &[][..]), ("POST", &form), ("POST", &octets), ("POST", &jpeg)]
+    {
+        let answer = forge.ask(method, "/predictions/colors", headers, &photo);
+        assert_eq!(answer.status, 200, "{headers:?}: {}", answer.text());
+        assert_eq!(answer.json(), expected, "{headers:?}");
+    }
+    let field =
+        [&b"--cut\r\nContent-Disposition: form-data; name=\"data\"\r\n\r\n"[..], &photo[..]];
+    let form = [field.concat(), b"\r\n--cut--\r\n".to_vec()].concat();
+    let headers = [("Content-Type", "multipart/form-data; boundary=cut")];
+    assert_eq!(forge.ask("POST", "/predictions/colors", &headers, &form).json(), expected);
+    let refused = forge.ask("POST", "/predictions/colors", &headers, &form[..form.len() - 9]);
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    assert!(refused.json()["message"].to_string().contains("no form of one field"));
+    let half = forge.ask("PUT", "/predictions/colors", &[], &photo[..photo.len() / 2]);
+    assert_eq!((half.status, &half.json()["type"]), (400, &json!("BadRequestException")));
+    let forge = Forge::serving("m", "echo");
+    let refused = forge.ask("PUT", "/predictions/m", &[], &photo);
+    assert_eq!((refused.status, &refused.json()["code"]), (415, &json!(415)));
+    let told = refused.json()["message"].to_string();
+    assert!(told.contains("[models.m.preprocess]"), "{told}");
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Inference of the Open Inference Protocol, V2, over HTTP: what is sent, and what comes back.
 
 use std::io::{Read, Write};
+use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::read::{GzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
-use forge_tests::{Forge, Response, Setup};
+use forge_tests::{Forge, Response, Setup, until};
 use serde_json::{Value, json};
 
 const LENGTH: &str = "Inference-Header-Content-Length";
@@ -220,6 +221,26 @@ fn a_request_gives_its_own_time_and_any_parameter() {
     assert_eq!(late.status, 504, "{}", late.text());
     assert!(late.error().contains("expired after 0.05s"), "{}", late.error());
     assert_eq!(infer(&forge, "m", &body(0)).status, 200);
+}
+
+#[test]
+fn a_time_of_microseconds_is_kept() {
+    const ASKED: Duration = Duration::from_micros(1500);
+    let forge = Setup::new().test_model("m", "sleep 2000").start();
+    let input = x(&[1, 1], &json!([1.0]));
+    let body = json!({"inputs": [input], "parameters": {"timeout": 1500}}).to_string();
+    let mut client = forge.connect();
+    // While the machine is busy with other tests an answer may come late, but never too early.
+    until("one is told so in no more than a few milliseconds", || {
+        let asked = Instant::now();
+        client.request("POST", "/v2/models/m/infer", &[], body.as_bytes());
+        let late = client.response();
+        let waited = asked.elapsed();
+        assert_eq!(late.status, 504, "{}", late.text());
+        assert!(late.error().contains("expired after 0.0015s"), "{}", late.error());
+        assert!(waited >= ASKED, "{waited:?}");
+        waited < 5 * ASKED
+    });
 }
 
 #[test]

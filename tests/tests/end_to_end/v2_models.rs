@@ -1,5 +1,7 @@
 //! What the Open Inference Protocol tells of the server and its models, and its repository.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use forge_tests::{Forge, Response, Setup};
 use serde_json::{Value, json};
 
@@ -111,6 +113,54 @@ fn statistics_are_of_one_model_one_version_or_all() {
 }
 
 #[test]
+fn statistics_are_what_was_measured_and_nothing_else() {
+    let forge = Setup::new().test_model("m", "phases 20 40 60").with("max_batch_size = 2").start();
+    let statistics = || forge.get("/v2/models/m/stats").json()["model_stats"][0].clone();
+    let before = statistics();
+    assert_eq!((&before["last_inference"], &before["batch_stats"]), (&json!(0), &json!([])));
+    for phase in before["inference_stats"].as_object().unwrap().values() {
+        assert_eq!(phase, &json!({"count": 0, "ns": 0}));
+    }
+    let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+    // Two batches, of two rows and of one.
+    let input = json!({"name": "x", "datatype": "FP32", "shape": [3, 1], "data": [1, 2, 3]});
+    let body = json!({"inputs": [input]}).to_string();
+    assert_eq!(post(&forge, "/v2/models/m/infer", &body).status, 200);
+    let after = statistics();
+    assert_eq!((&after["inference_count"], &after["execution_count"]), (&json!(3), &json!(2)));
+    assert!(after["last_inference"].as_u64().unwrap() >= began, "{after}");
+    let of = |phase: &str| &after["inference_stats"][phase];
+    assert_eq!((&of("success")["count"], &of("fail")["count"]), (&json!(1), &json!(0)));
+    let milliseconds = |value: &Value| value["ns"].as_f64().unwrap() / 1e6;
+    for (phase, least) in
+        [("compute_input", 20.0), ("compute_infer", 40.0), ("compute_output", 60.0)]
+    {
+        assert!(milliseconds(of(phase)) >= 2.0 * least, "{phase}: {after}");
+        for (batch, size) in [(0, 1), (1, 2)] {
+            let batch = &after["batch_stats"][batch];
+            assert_eq!((&batch["batch_size"], &batch[phase]["count"]), (&json!(size), &json!(1)));
+            assert!(milliseconds(&batch[phase]) >= least, "{phase}: {after}");
+        }
+    }
+    let parts = ["queue", "compute_input", "compute_infer", "compute_output"];
+    let parts: f64 = parts.iter().map(|phase| milliseconds(of(phase))).sum();
+    assert!(milliseconds(of("success")) >= parts, "{after}");
+    for phase in ["cache_hit", "cache_miss"] {
+        assert_eq!(of(phase), &json!({"count": 0, "ns": 0}), "there is no cache");
+    }
+    // One that is late fails; one that is not understood never became an inference.
+    let mut late =
+        json!({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [1]}]});
+    late["parameters"] = json!({"timeout": 1000});
+    assert_eq!(post(&forge, "/v2/models/m/infer", &late.to_string()).status, 504);
+    late["inputs"][0]["name"] = json!("y");
+    assert_eq!(post(&forge, "/v2/models/m/infer", &late.to_string()).status, 400);
+    let after = statistics()["inference_stats"].clone();
+    assert_eq!((&after["success"]["count"], &after["fail"]["count"]), (&json!(1), &json!(1)));
+    assert!(milliseconds(&after["fail"]) >= 1.0, "{after}");
+}
+
+#[test]
 fn models_are_unloaded_and_loaded_again_as_the_config_has_them() {
     let forge = Setup::new().test_model("m", "multiply 3").test_model("n", "echo").start();
     let unload = r#"{"parameters":{"unload_dependents":false}}"#;
@@ -163,10 +213,14 @@ fn neither_a_file_nor_a_configuration_can_be_sent() {
 #[test]
 fn who_may_not_change_the_server_neither_loads_nor_unloads() {
     let off = Setup::new().server("admin = \"off\"").test_model("m", "echo").start();
+    let reachable = Setup::new().server("host = \"0.0.0.0\"").test_model("m", "echo").start();
     let local = Forge::serving("m", "echo");
     let page = [("Origin", "https://page.example")];
     for path in ["/v2/repository/models/m/load", "/v2/repository/models/m/unload"] {
         assert_eq!(off.ask("POST", path, &[], b"").status, 403, "{path}");
+        let refused = reachable.ask("POST", path, &[], b"");
+        assert_eq!(refused.status, 403, "{path}");
+        assert!(refused.error().contains("set server.admin = \"token\""), "{}", refused.error());
         let refused = local.ask("POST", path, &page, b"");
         assert_eq!(refused.error(), "pages of other origins cannot change the server");
         assert_eq!(refused.header("access-control-allow-origin"), None);

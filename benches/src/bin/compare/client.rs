@@ -127,7 +127,8 @@ fn compare(numbers: &[f64], right: &[f64]) -> io::Result<()> {
     let largest = right.iter().fold(0.0_f64, |largest, number| largest.max(number.abs()));
     let differs = |(one, other): (&f64, &f64)| {
         // So that what is no number differs, too.
-        !((one - other).abs() <= TOLERANCE * largest)
+        let apart = (one - other).abs();
+        apart.is_nan() || apart > TOLERANCE * largest
     };
     if numbers.len() != right.len() || std::iter::zip(numbers, right).any(differs) {
         let some = |numbers: &[f64]| format!("{:?}…", &numbers[..numbers.len().min(4)]);

@@ -95,8 +95,7 @@ impl Protocol {
     /// Where it is another answer than this protocol's.
     pub(crate) fn numbers(self, answer: &Answer<'_>) -> io::Result<Vec<f64>> {
         let other = || {
-            let mut text = String::from_utf8_lossy(answer.body).into_owned();
-            text.truncate(text.floor_char_boundary(200));
+            let text: String = String::from_utf8_lossy(answer.body).chars().take(200).collect();
             io::Error::other(format!("{:?}: {text}", answer.status))
         };
         if answer.status != Status::Success {

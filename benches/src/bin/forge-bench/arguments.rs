@@ -65,9 +65,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["shape", "requests"])]
     pub(crate) input: Option<PathBuf>,
 
-    /// The dimensions of one row, where the server does not tell them: [NAME:]DIM,DIM,…[:DATATYPE], such as
-    /// x:3,224,224. Once for each such input
-    #[arg(long)]
+    /// The dimensions of one row, where the server does not tell them: x:3,224,224, or 3,224,224 where there is one
+    /// input; with :INT64 behind them for another datatype. Once for each such input
+    #[arg(long, value_name = "NAME:DIM,DIM,…")]
     pub(crate) shape: Vec<ShapeArgument>,
 
     /// How many different requests are made up; fewer where they are large

@@ -1,6 +1,7 @@
 //! Throughput and latency over concurrency, or over the rate.
 
 use forge_benches::chart::{Chart, Panel, Series};
+use forge_benches::numbers::with_thousands;
 
 use crate::report::{PaceOfRun, Percentiles, Report, Run};
 use crate::table::level;
@@ -27,8 +28,11 @@ pub(crate) fn chart(report: &Report) -> Chart {
     Chart {
         title: settings.model.clone(),
         subtitle: format!(
-            "{}, requests of {} bytes, {} s for each point, load generator on {} CPUs",
-            settings.protocol, settings.request_bytes, settings.duration_s, report.machine.cpus
+            "{}, requests of {} bytes, {} s for each point, load from a machine of {} CPUs",
+            settings.protocol,
+            with_thousands(settings.request_bytes as f64, 0),
+            settings.duration_s,
+            report.machine.cpus
         ),
         panels: vec![
             panel("throughput (requests per second)", throughput),

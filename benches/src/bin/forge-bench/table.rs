@@ -12,7 +12,7 @@ pub(crate) fn table(report: &Report) -> String {
     let mut heads = vec![if is_open { "Rate" } else { "Concurrency" }];
     heads.extend(["RPS", "P50 (ms)", "P95 (ms)", "P99 (ms)"]);
     if is_open {
-        heads.extend(["Refused/s", "P99 (ms)"]);
+        heads.extend(["Refused/s", "in P99 (ms)"]);
     } else {
         heads.push("Refused");
     }
@@ -69,7 +69,8 @@ fn row(run: &Run) -> Vec<String> {
         PaceOfRun::Closed { .. } => cells.push(with_thousands(run.refused.count as f64, 0)),
         PaceOfRun::Open { .. } => cells.extend([
             three_digits(run.refused_per_second),
-            or_none(run.refused.count, run.refused.latency_ms.p99),
+            // How fast the server refuses: that it waited for a connection is not the server's.
+            or_none(run.refused.count, run.refused.from_sent_ms.p99),
         ]),
     }
     cells.push(with_thousands(run.failed.count as f64, 0));

@@ -1,18 +1,26 @@
 //! How much longer the slowest answers take while models are swapped.
 
-use std::time::{Duration, Instant};
+use std::io;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
-use forge_benches::{Paced, Spread, quantile};
-use forge_tests::{Forge, model_file, until};
+use forge_benches::load::post;
+use forge_benches::{Exchange, Expected, Load, Measured, Pace, Spread, Transport, run};
+use forge_tests::{Forge, model_file};
 
 use crate::{IMAGE, resnet, swap};
 
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(30);
 
-/// About a third of what two CPUs can do.
-const IMAGES: (f64, u32) = (3.0, 3);
-const LIGHT: (f64, u32) = (200.0, 4);
+/// Requests a second: about a third of what two CPUs can do.
+const IMAGES: f64 = 3.0;
+const LIGHT: f64 = 200.0;
+
+/// More than ever wait at those rates.
+const IN_FLIGHT: usize = 64;
 
 /// Of the model that is swapped, and of another one beside it.
 pub(crate) fn measure() {
@@ -28,31 +36,25 @@ pub(crate) fn measure() {
     println!();
 }
 
-fn tell(forge: &Forge, what: &str, (model, body): (&str, &str), pace: (f64, u32)) {
+fn tell(forge: &Forge, what: &str, (model, body): (&str, &str), per_second: f64) {
     let (mut calm, mut swapping) = ([const { Vec::new() }; 2], [const { Vec::new() }; 2]);
     let mut swaps = Vec::new();
+    let load = load(forge, (model, body), per_second);
     for _ in 0..ROUNDS {
-        let shares = [0.5, 0.99];
-        let load = Paced::start(forge.address(), model, body, pace);
-        let end = Instant::now() + ROUND;
-        until_then(end);
-        let latencies = load.finish();
-        shares.iter().zip(&mut calm).for_each(|(share, of)| of.push(quantile(&latencies, *share)));
-
-        let load = Paced::start(forge.address(), model, body, pace);
-        let end = Instant::now() + ROUND;
-        while Instant::now() < end {
-            swaps.push(swap(forge, if swaps.len() % 2 == 0 { "other.pt" } else { "resnet50.pt" }));
-        }
-        let latencies = load.finish();
-        shares
-            .iter()
-            .zip(&mut swapping)
-            .for_each(|(share, of)| of.push(quantile(&latencies, *share)));
+        keep(&mut calm, &measured(&load));
+        let swapped = thread::scope(|scope| {
+            let loading = scope.spawn(|| measured(&load));
+            while !loading.is_finished() {
+                let file = if swaps.len() % 2 == 0 { "other.pt" } else { "resnet50.pt" };
+                swaps.push(swap(forge, file));
+            }
+            loading.join().unwrap_or_else(|panic| resume_unwind(panic))
+        });
+        keep(&mut swapping, &swapped);
     }
     let ratios: Vec<f64> =
         swapping[1].iter().zip(&calm[1]).map(|(one, other)| one / other).collect();
-    println!("  {what}, {} a second", pace.0);
+    println!("  {what}, {per_second} a second");
     let [median, p99] = calm.map(|figures| Spread::of(&figures));
     println!("    without   median {median} ms  p99 {p99} ms");
     let [median, p99] = swapping.map(|figures| Spread::of(&figures));
@@ -65,10 +67,31 @@ fn tell(forge: &Forge, what: &str, (model, body): (&str, &str), pace: (f64, u32)
     );
 }
 
-fn until_then(end: Instant) {
-    // The tests' own patience is shorter than a round may be.
-    while Instant::now() < end {
-        let pause = (Instant::now() + Duration::from_secs(10)).min(end);
-        until("the round is over", || Instant::now() >= pause);
+fn load(forge: &Forge, (model, body): (&str, &str), per_second: f64) -> Load {
+    let address = forge.address().to_string();
+    let path = format!("/v1/{model}/predict");
+    let request = post(&address, &path, "Content-Type: application/json\r\n", body.as_bytes());
+    Load {
+        address,
+        transport: Transport::Http1,
+        exchanges: Arc::new([Exchange { request, expected: Expected::Anything }]),
+        pace: Pace::Open { per_second, in_flight: IN_FLIGHT },
+        duration: ROUND,
+        timeout: Duration::from_secs(60),
+    }
+}
+
+/// A request that fails ends the measure.
+fn measured(load: &Load) -> Measured {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let measured = runtime
+        .and_then(|runtime| runtime.block_on(run(load)).map_err(io::Error::other)?.only_right());
+    measured.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Median and p99, in milliseconds.
+fn keep(figures: &mut [Vec<f64>; 2], measured: &Measured) {
+    for (share, figures) in [0.5, 0.99].into_iter().zip(figures) {
+        figures.push(measured.latency_micros(share) / 1e3);
     }
 }

@@ -54,7 +54,7 @@ async fn compare(address: &str, bare: &Server, connections: usize) -> io::Result
             Spread::of(&rounds.iter().map(figure).collect::<Vec<_>>())
         };
         let rate = of(Measured::requests_per_second);
-        let latency = of(Measured::median_latency_micros).to_string();
+        let latency = of(|round| round.latency_micros(0.5)).to_string();
         println!("  {name:<18} {:>24} {latency:>28}", rate.to_string());
         rates.push(rate.median);
     }

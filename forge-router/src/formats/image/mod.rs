@@ -47,6 +47,11 @@ pub fn decode(
     Ok(GivenTensor { name: preprocess.input.clone(), dtype, shape, data })
 }
 
+/// Whether the bytes begin as an image does that [`decode`] takes. No JSON begins so.
+pub fn is_one(body: &[u8]) -> bool {
+    body.starts_with(jpeg::MAGIC) || body.starts_with(png::MAGIC)
+}
+
 fn read(body: &[u8], most: u64, memory: &mut Reservation) -> Result<Pixels, FormatError> {
     if body.starts_with(jpeg::MAGIC) {
         jpeg::read(body, most, memory)

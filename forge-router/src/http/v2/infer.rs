@@ -15,7 +15,7 @@ use crate::http::prediction::{Asked, Decoded, Encoded, Prediction, Protocol, Ser
 use crate::http::reply::Reply;
 use crate::http::{body, routes, wish};
 use crate::memory_budget::Reservation;
-use crate::model::{Named, Version};
+use crate::model::Version;
 use crate::pieces::Pieces;
 use crate::request::Answer;
 use crate::v2::{InferRequest, asked};
@@ -50,10 +50,7 @@ async fn infer(
     prediction: &mut Prediction<'_>,
 ) -> Result<Reply, HttpError> {
     let config = prediction.model().config();
-    let mut wish = wish::of(&parts.headers, config.sticky_header.as_deref())?;
-    if let Some(version) = target.version {
-        wish.named = Some(Named::Version(version));
-    }
+    let wish = wish::of(&parts.headers, target.version, config.sticky_header.as_deref())?;
     let framing = Framing::of(&parts.headers)?;
     let encoding = encoding::of_body(&parts.headers)?;
     prediction.check_door()?;

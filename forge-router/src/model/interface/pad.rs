@@ -4,7 +4,8 @@
 //! items of a list are not. They are of one length, which is the request's. A mask that the client leaves
 //! out is made: padding would count otherwise, and answers would depend on who else is in the batch.
 
-use std::sync::Arc;
+use std::num::NonZeroU64;
+use std::sync::{Arc, OnceLock};
 
 use forge_ipc::{Given, Signature};
 
@@ -13,7 +14,7 @@ use crate::config::{DeclaredInput, MASK_DTYPE, Pad};
 use crate::padding::Padding;
 use crate::pieces::Pieces;
 use crate::request::RequestError;
-use crate::tensor::{ArgumentKind, Shape, TensorMeta, Value};
+use crate::tensor::{ArgumentKind, MAX_TENSORS, Shape, TensorMeta, Value};
 
 /// How the requests of a model are padded.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +22,8 @@ pub(super) struct Padder {
     pad: Arc<Pad>,
     /// Among the inputs.
     mask: Option<usize>,
+    /// A bit for each output that is as long as the rows, once that was found out. All clones share it.
+    outputs: Arc<OnceLock<u64>>,
 }
 
 /// The padding of one request, while its tensors are put in order.
@@ -38,7 +41,7 @@ impl Padder {
         signature: &Signature,
     ) -> Result<Self, InterfaceError> {
         let pad = Arc::new(pad.clone());
-        let Some(name) = &pad.mask_input else { return Ok(Self { pad, mask: None }) };
+        let Some(name) = &pad.mask_input else { return Ok(Self::of(pad, None)) };
         let is_meant = |input: &Input| input.name() == name || input.public_name() == name;
         let Some(mask) = inputs.iter().position(is_meant) else {
             let (name, takes) = (name.clone(), takes(signature));
@@ -56,20 +59,51 @@ impl Padder {
             let (dtype, shape) = (MASK_DTYPE, vec![None]);
             input.declared = Some(DeclaredInput { name, place, dtype, shape });
         }
-        Ok(Self { pad, mask: Some(mask) })
+        Ok(Self::of(pad, Some(mask)))
     }
 
-    /// Makes a declared row of free dimensions of 1 the shortest that is run.
-    pub(super) fn stretch_smallest<'a>(
-        &self,
-        inputs: &[Input],
-        row: impl Iterator<Item = &'a mut TensorMeta>,
-    ) {
-        let tensors =
-            inputs.iter().enumerate().filter(|(_, it)| *it.kind() == ArgumentKind::Tensor);
+    fn of(pad: Arc<Pad>, mask: Option<usize>) -> Self {
+        Self { pad, mask, outputs: Arc::default() }
+    }
+
+    /// Two lengths of rows, of which the outputs differ in what follows the length; `None` where
+    /// nothing is cut, or is known already.
+    pub(super) fn lengths_to_compare(&self) -> Option<[u64; 2]> {
+        self.pad.outputs_dim.filter(|_| self.outputs.get().is_none())?;
+        let shortest = self.pad.padded(1);
+        let longer = shortest.checked_add(1)?;
+        let longest = self.pad.max_length.map_or(u64::MAX, NonZeroU64::get);
+        match shortest {
+            _ if longer <= longest => Some([shortest, self.pad.padded(longer)]),
+            0 | 1 => None,
+            _ => Some([shortest, shortest - 1]),
+        }
+    }
+
+    /// Remembers which outputs follow the length: what a row of each was for each of the two.
+    pub(super) fn learn_outputs(&self, lengths: [u64; 2], outputs: [&[TensorMeta]; 2]) {
+        let Some(dim) = self.pad.outputs_dim else { return };
+        let follows = |output: usize| {
+            lengths.iter().zip(outputs).all(|(length, outputs)| {
+                outputs.get(output).is_some_and(|row| row.shape.dims().get(dim) == Some(length))
+            })
+        };
+        let all = (0..MAX_TENSORS).filter(|output| follows(*output));
+        self.outputs.get_or_init(|| all.fold(0, |bits, output| bits | 1 << output));
+    }
+
+    /// How long the shortest rows are that run.
+    pub(super) fn shortest(&self) -> u64 {
+        self.pad.padded(1)
+    }
+
+    /// Makes a declared row as long as that where its length is free.
+    pub(super) fn stretch(&self, inputs: &[Input], row: &mut [TensorMeta], length: u64) {
+        let is_tensor = |input: &Input| *input.kind() == ArgumentKind::Tensor;
+        let tensors = inputs.iter().enumerate().filter(|(_, input)| is_tensor(input));
         for ((place, input), meta) in tensors.zip(row) {
             let dim = self.dim(place, input, meta);
-            let shape = dim.and_then(|dim| meta.shape.with_dim(dim, self.pad.padded(1)));
+            let shape = dim.and_then(|dim| meta.shape.with_dim(dim, length));
             meta.shape = shape.unwrap_or(meta.shape);
         }
     }
@@ -96,7 +130,9 @@ impl Padder {
                 given.push(NamedInput { name: Some(name), given: given_mask });
             }
         }
-        let padding = Padding::new(Arc::clone(&self.pad), length);
+        // Where it is not known, the size alone tells.
+        let outputs = self.outputs.get().copied().unwrap_or(u64::MAX);
+        let padding = Padding::new(Arc::clone(&self.pad), length, outputs);
         Ok(Some(Begun { padder: self, padding, makes_mask }))
     }
 
@@ -107,9 +143,10 @@ impl Padder {
             let GivenInput::Tensor(RowTensor { row, .. }) = &named.given else { continue };
             let is_given = |input: &Input| named.name.as_deref() == Some(input.name());
             let Some(place) = inputs.iter().position(is_given) else { continue };
-            let (input, Some(dim)) = (&inputs[place], self.dim(place, &inputs[place], row)) else {
-                continue;
-            };
+            let input = &inputs[place];
+            // What is wrong with it is told before what is then missing.
+            input.check(row)?;
+            let Some(dim) = self.dim(place, input, row) else { continue };
             let length = row.shape.dims()[dim];
             self.check(input, length, (dim, row), self.mask == Some(place))?;
             match found {
@@ -204,3 +241,6 @@ fn made_mask(mask: &Input, length: u64) -> Result<TensorMeta, RequestError> {
     };
     row.ok_or_else(|| RequestError::Internal("the mask has too many dimensions".to_owned()))
 }
+
+#[cfg(test)]
+mod tests;
