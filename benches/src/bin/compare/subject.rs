@@ -80,7 +80,7 @@ impl Subject {
         let threads = if model.built_in.is_some() {
             "NumPy".to_owned()
         } else {
-            format!("libtorch with {} threads, in its fastest setting", model.threads)
+            format!("libtorch, {} thread(s), in its fastest setting", model.threads)
         };
         let protocol = self.protocol(model).name();
         let told = match self {
@@ -102,8 +102,8 @@ impl Subject {
                 "1 worker, max_batch_size {batch}, batch_timeout {WAIT_MS} ms, fast_queue, {threads}"
             ),
             Self::Original => format!(
-                "max_batch_size {batch}, batch_window_ms {WAIT_MS}, uvloop, httptools, libtorch with \
-                 {} threads, registered inside the server's loop",
+                "max_batch_size {batch}, batch_window_ms {WAIT_MS}, uvloop, httptools, libtorch, \
+                 {} thread(s), registered inside the server's loop",
                 model.threads
             ),
         };

@@ -1,4 +1,4 @@
-//! The workloads, each with a file of its own where it is more than a [`Plan`].
+//! The workloads, each with a file of its own where it is more than a [`Plan`](crate::turns::Plan).
 
 mod costs;
 mod idle;
