@@ -65,6 +65,8 @@ impl Inputs {
 /// What a request asks for beside an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
+    /// When it was understood, and waits from then on.
+    pub arrived: Instant,
     /// Later an answer is not wanted.
     pub deadline: Instant,
     pub priority: Priority,

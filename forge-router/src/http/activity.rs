@@ -96,12 +96,18 @@ impl Activity {
 }
 
 impl Exchange {
-    /// A message of the answer that is missed until its client has read it; `held` goes with it.
-    pub fn message(&self, bytes: Bytes, held: Vec<Reservation>, now: Instant) -> Message {
+    /// A message of the answer that is missed until its client has read it; `held` goes with it. Only over HTTP/2
+    /// it is asked what time it is.
+    pub fn message(
+        &self,
+        bytes: Bytes,
+        held: Vec<Reservation>,
+        now: impl FnOnce() -> Instant,
+    ) -> Message {
         let unread = (self.version == Version::HTTP_2).then(|| {
             let id = self.activity.next.fetch_add(1, Ordering::Relaxed);
             let unread = Unread { activity: Arc::clone(&self.activity), id, _held: held };
-            unread.read_on(now);
+            unread.read_on(now());
             Arc::new(unread)
         });
         Message { rest: bytes, unread }
@@ -218,7 +224,7 @@ mod tests {
         let now = Instant::now();
         let mut watch = activity.watch(99 * SECOND, now);
         let exchange = Activity::begin(&activity, Version::HTTP_2);
-        let mut message = exchange.message(vec![0; PIECE + 1].into(), Vec::new(), now);
+        let mut message = exchange.message(vec![0; PIECE + 1].into(), Vec::new(), || now);
         let (first, last) = (message.piece().unwrap(), message.piece().unwrap());
         assert_eq!((first.len(), last.len(), message.piece()), (PIECE, 1, None));
         // The patience, and four seconds for a piece.
@@ -236,7 +242,7 @@ mod tests {
         let activity = Arc::new(Activity::new(SECOND));
         let now = Instant::now();
         let exchange = Activity::begin(&activity, Version::HTTP_11);
-        let mut message = exchange.message(vec![0; PIECE + 1].into(), Vec::new(), now);
+        let mut message = exchange.message(vec![0; PIECE + 1].into(), Vec::new(), || now);
         assert_eq!(message.piece().map(|piece| piece.len()), Some(PIECE + 1));
         assert_eq!(activity.watch(99 * SECOND, now).look(now + 50 * SECOND), Verdict::Busy);
     }

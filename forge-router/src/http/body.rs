@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use futures_util::FutureExt;
+use hyper::body::{Body, Frame, Incoming};
 
 use super::error::HttpError;
 use super::gathered::Gathered;
@@ -144,28 +145,40 @@ async fn read_chunked(
 /// Sees that a body comes fast enough, piece by piece and on the whole.
 struct Pace {
     timeout: Duration,
-    started: Instant,
+    /// When it was first waited for: most bodies are there already, and cost no look at the clock.
+    started: Option<Instant>,
     received: u64,
 }
 
 impl Pace {
     fn new(timeout: Duration) -> Self {
-        Self { timeout, started: Instant::now(), received: 0 }
+        Self { timeout, started: None, received: 0 }
     }
 
     async fn next(&mut self, body: &mut Incoming) -> Result<Option<Bytes>, HttpError> {
         loop {
-            let too_slow = |_| HttpError::BodyTooSlow(self.timeout);
-            let frame = tokio::time::timeout(self.timeout, body.frame()).await.map_err(too_slow)?;
+            let frame = match body.frame().now_or_never() {
+                Some(frame) => frame,
+                None => self.wait(body).await?,
+            };
             let Some(frame) = frame else { return Ok(None) };
             // Trailers are no part of the body.
             let Ok(piece) = frame.map_err(HttpError::BodyBroken)?.into_data() else { continue };
             self.received += piece.len() as u64;
             let allowed = Duration::from_secs(self.received / SLOWEST_BYTES_PER_SECOND);
-            if self.started.elapsed() > self.timeout + allowed {
+            if self.started.is_some_and(|started| started.elapsed() > self.timeout + allowed) {
                 return Err(HttpError::BodyTooSlow(self.timeout));
             }
             return Ok(Some(piece));
         }
+    }
+
+    async fn wait(
+        &mut self,
+        body: &mut Incoming,
+    ) -> Result<Option<hyper::Result<Frame<Bytes>>>, HttpError> {
+        self.started.get_or_insert_with(Instant::now);
+        let too_slow = |_| HttpError::BodyTooSlow(self.timeout);
+        tokio::time::timeout(self.timeout, body.frame()).await.map_err(too_slow)
     }
 }

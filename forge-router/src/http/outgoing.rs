@@ -83,7 +83,7 @@ impl Body for Outgoing {
             },
         };
         let bytes = match (frame.into_data(), &self.exchange) {
-            (Ok(bytes), Some(exchange)) => exchange.message(bytes, held, Instant::now()),
+            (Ok(bytes), Some(exchange)) => exchange.message(bytes, held, Instant::now),
             (Ok(bytes), None) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
             (Err(trailers), _) => return Poll::Ready(Some(Ok(trailers))),
         };

@@ -93,6 +93,8 @@ pub struct Prediction<'a> {
     model: Arc<Model>,
     id: &'a HeaderValue,
     began: Instant,
+    /// When its answer was encoded.
+    ended: Option<Instant>,
     record: Option<RequestRecord>,
     /// Not while a refusal is told: a stream of those would keep a drain from ever seeing none.
     under_way: Option<OneUnderWay<'a>>,
@@ -108,7 +110,7 @@ impl<'a> Prediction<'a> {
         let model = models::find(app, name)?;
         let record = Some(model.metrics.received());
         let under_way = Some(app.predictions.begin());
-        Ok(Self { app, model, id, began, record, under_way })
+        Ok(Self { app, model, id, began, ended: None, record, under_way })
     }
 
     pub fn model(&self) -> &Arc<Model> {
@@ -144,15 +146,16 @@ impl<'a> Prediction<'a> {
             record.routed(Role::into(role));
         }
         let version = Arc::clone(admitted.version());
-        let mut due = Due::new(version.config().request_timeout);
+        let mut due = Due::new(admitted.since(), version.config().request_timeout);
 
-        let decoding = Instant::now();
         let decoded = within(due.at, protocol.decode(&version)).await;
         let Decoded { inputs, memory, asked } = decoded.map_err(|late| self.late(late, due))??;
-        metrics.decoded(decoding.elapsed());
+        let arrived = Instant::now();
+        metrics.decoded(arrived - due.began);
         due.shorten(asked.timeout);
 
-        let terms = Terms { deadline: due.at, priority: version.priority(asked.priority) };
+        let priority = version.priority(asked.priority);
+        let terms = Terms { arrived, deadline: due.at, priority };
         let ran = admitted.run(inputs, terms, memory).await;
         let answer = ran.map_err(|late| self.late(late, due))??;
         metrics.computed(answer.compute);
@@ -163,7 +166,9 @@ impl<'a> Prediction<'a> {
         let served = Served { model, version, request_id, began: self.began };
         let encoded = within(due.at, protocol.encode(answer, served)).await;
         let Encoded { reply, bytes } = encoded.map_err(|late| self.late(late, due))??;
-        metrics.encoded(encoding.elapsed());
+        let ended = Instant::now();
+        self.ended = Some(ended);
+        metrics.encoded(ended - encoding);
         metrics.response_bytes(bytes as u64);
         Ok((reply, id))
     }
@@ -175,7 +180,8 @@ impl<'a> Prediction<'a> {
             Err(error) => status::outcome(error),
         };
         if let Some(record) = self.record.take() {
-            record.finish(outcome, self.began.elapsed());
+            let ended = self.ended.unwrap_or_else(Instant::now);
+            record.finish(outcome, ended.saturating_duration_since(self.began));
         }
         self.under_way = None;
     }
@@ -218,8 +224,7 @@ struct Due {
 }
 
 impl Due {
-    fn new(timeout: Duration) -> Self {
-        let began = Instant::now();
+    fn new(began: Instant, timeout: Duration) -> Self {
         Self { began, timeout, at: began + timeout }
     }
 

@@ -27,6 +27,11 @@ impl Admitted {
         Self { version, since: Instant::now(), holds_place: true }
     }
 
+    /// When it was admitted.
+    pub fn since(&self) -> Instant {
+        self.since
+    }
+
     /// The version that answers.
     pub fn version(&self) -> &Arc<Version> {
         &self.version
@@ -64,8 +69,8 @@ impl Admitted {
             return Ok(Err(error));
         }
         let version = Arc::clone(&self.version);
-        let Terms { deadline, priority } = terms;
-        let timing = Timing { arrived: Instant::now(), deadline, priority };
+        let Terms { arrived, deadline, priority } = terms;
+        let timing = Timing { arrived, deadline, priority };
         let Enqueued { key, ticket, answer } = version.enqueue(inputs, rows_limit, timing, memory);
         self.holds_place = false;
         let mut waiting = Waiting { version: &version, key, ticket, is_answered: false };
