@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http_body_util::BodyExt;
 use futures_util::FutureExt;
+use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
 
 use super::error::HttpError;

@@ -19,6 +19,7 @@ use tracing::debug;
 
 use super::activity::{Activity, Verdict};
 use super::app::{App, HttpSettings};
+use super::last_words::LastWords;
 use super::outgoing::Outgoing;
 use super::routes::{self, Caller};
 use super::write_timeout::WriteTimeout;
@@ -66,7 +67,7 @@ pub async fn serve(
         }
     });
     let builder = builder(&settings);
-    let stream = TokioIo::new(WriteTimeout::new(stream, settings.body_timeout));
+    let stream = TokioIo::new(LastWords::new(WriteTimeout::new(stream, settings.body_timeout)));
     let connection = pin!(builder.serve_connection(stream, handler));
     if let Err(error) = until_end(connection, &settings, watched).await {
         // The client's fault or its wish; what it had asked for is logged by its request.
@@ -96,7 +97,7 @@ fn builder(settings: &HttpSettings) -> Builder<TokioExecutor> {
 /// Drives a connection; ends it where it is idle for too long or its client does not read, which the
 /// HTTP/2 of hyper leaves to others, as it does the time until a client has told which version it speaks.
 async fn until_end<S>(
-    mut connection: Pin<&mut Connection<'_, TokioIo<WriteTimeout>, S, TokioExecutor>>,
+    mut connection: Pin<&mut Connection<'_, TokioIo<LastWords<WriteTimeout>>, S, TokioExecutor>>,
     settings: &HttpSettings,
     (activity, mut draining): (Arc<Activity>, watch::Receiver<bool>),
 ) -> Result<(), Box<dyn Error + Send + Sync>>

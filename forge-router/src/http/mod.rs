@@ -29,6 +29,7 @@ mod form;
 mod gathered;
 pub mod health;
 mod kserve_v1;
+mod last_words;
 mod listener;
 mod metrics;
 pub mod models;

@@ -35,6 +35,29 @@ fn what_is_no_json_is_refused() {
 }
 
 #[test]
+fn a_head_that_is_no_http_is_refused_in_words() {
+    let forge = Forge::serving("m", "echo");
+    let head =
+        |more: &str| format!("POST /v2/models/m/infer HTTP/1.1\r\nHost: f\r\n{more}\r\n\r\n");
+    let large = format!("X-Large: {}", "x".repeat(70_000));
+    for (head, status, word) in [
+        (head("Content-Length: many"), 400, "not HTTP"),
+        (head("no header"), 400, "not HTTP"),
+        ("what is this\r\n\r\n".to_owned(), 400, "not HTTP"),
+        (head(&large), 431, "too large"),
+    ] {
+        let mut connection = forge.connect();
+        // The server may have answered and hung up before all of it is sent.
+        drop(connection.send(head.as_bytes()));
+        let refusal = connection.response();
+        assert_eq!(refusal.status, status, "{}", refusal.text());
+        assert!(refusal.error().contains(word), "{}", refusal.text());
+        assert_eq!(refusal.detail(), refusal.error());
+    }
+    assert_eq!(forge.predict("m", &json!({"input": [1]})).output(), json!([1.0]));
+}
+
+#[test]
 fn json_that_is_no_request_is_refused() {
     let forge = Forge::serving("m", "echo");
     for (body, word) in [
