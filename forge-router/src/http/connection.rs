@@ -27,7 +27,7 @@ use crate::grpc;
 
 /// The most a connection buffers of what its client sends: with many clients sending at once this
 /// is what the router holds outside `max_inflight_bytes`.
-const READ_BUFFER: usize = 32 * 1024;
+pub(super) const READ_BUFFER: usize = 32 * 1024;
 
 /// Requests of one HTTP/2 connection at a time; clients hold back what is beyond.
 const STREAMS: u32 = 1024;

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::body::Bounds;
+use super::connection::READ_BUFFER;
 use super::error::HttpError;
 use crate::memory_budget::Reservation;
 use crate::pieces::Pieces;
@@ -11,12 +12,9 @@ use crate::pieces::Pieces;
 /// client that announces much and sends little keeps nobody else out.
 const FIRST_RESERVED: usize = 64 * 1024;
 
-/// Pieces of at least so many bytes can be kept as they came. A smaller one may hold a much larger buffer of
-/// its connection alive.
-const KEPT: usize = 24 * 1024;
-
-/// Pieces that are too small for that are put together to pieces of at most so many bytes.
-const TAIL: usize = 64 * 1024;
+/// Pieces of at least so many bytes are kept as they came: they fill the buffer of a connection that sends as
+/// fast as it can. A smaller one would hold more than its length alive.
+const KEPT: usize = READ_BUFFER - 1024;
 
 /// What has come of a body or a message.
 #[derive(Debug)]
@@ -46,7 +44,8 @@ impl Gathered {
         Self::begin((length, length, length), bounds, memory)
     }
 
-    /// Of bytes that may lie in several places.
+    /// Of bytes that may lie in several places: in blocks as large as the buffer of a connection, and counted as such,
+    /// since blocks of all sizes would leave holes between them in the heap.
     ///
     /// # Errors
     /// As of [`Gathered::whole`].
@@ -55,7 +54,7 @@ impl Gathered {
         bounds: Bounds,
         memory: &mut Reservation,
     ) -> Result<Self, HttpError> {
-        Self::begin((length, TAIL.min(length), KEPT.min(length)), bounds, memory)
+        Self::begin((length, READ_BUFFER.min(length), KEPT.min(length)), bounds, memory)
     }
 
     fn begin(
@@ -98,33 +97,56 @@ impl Gathered {
             self.reserved = grown;
         }
         if piece.len() >= self.kept {
-            self.end_tail();
-            self.pieces.push(piece);
-            return Ok(());
+            self.end_tail(bounds, memory)?;
+            return self.keep(piece, bounds, memory);
         }
-        if self.tail.len() + piece.len() > self.joined {
-            self.end_tail();
+        let mut rest = piece;
+        while !rest.is_empty() {
+            if self.tail.capacity() == 0 {
+                // The block that is being filled is counted whole, whatever of it has come.
+                bounds.reserve(memory, self.block())?;
+                self.tail.reserve_exact(self.joined);
+            }
+            let taken = rest.split_to(rest.len().min(self.joined - self.tail.len()));
+            self.tail.extend_from_slice(&taken);
+            if self.tail.len() == self.joined {
+                self.end_tail(bounds, memory)?;
+            }
         }
-        if self.tail.capacity() == 0 {
-            self.tail.reserve_exact(self.joined);
-        }
-        self.tail.extend_from_slice(&piece);
         Ok(())
     }
 
     /// What has come.
     pub fn finish(mut self) -> Pieces {
-        if self.pieces.is_empty() {
-            return self.tail.into();
-        }
-        self.end_tail();
+        self.pieces.push(self.tail.into());
         self.pieces
     }
 
-    /// Small pieces that were put together are one. It takes no more than it has.
-    fn end_tail(&mut self) {
-        self.pieces.push(Bytes::copy_from_slice(&self.tail));
-        self.tail.clear();
+    fn end_tail(&mut self, bounds: Bounds, memory: &mut Reservation) -> Result<(), HttpError> {
+        let tail = std::mem::take(&mut self.tail);
+        if tail.is_empty() {
+            return Ok(());
+        }
+        memory.shrink(self.block());
+        self.keep(tail.into(), bounds, memory)
+    }
+
+    /// The size of the blocks in which pieces are put together; 0 where there is but one.
+    fn block(&self) -> usize {
+        if self.joined < self.length { self.joined } else { 0 }
+    }
+
+    fn keep(
+        &mut self,
+        block: Bytes,
+        bounds: Bounds,
+        memory: &mut Reservation,
+    ) -> Result<(), HttpError> {
+        if block.len() < self.length {
+            bounds.reserve(memory, READ_BUFFER.saturating_sub(block.len()))?;
+        }
+        self.pieces.push(block);
+        Ok(())
     }
 }
 
@@ -166,7 +188,7 @@ mod tests {
     fn large_pieces_are_kept_and_small_ones_put_together() {
         let budget = MemoryBudget::new(1 << 30);
         let (bounds, mut memory) = (bounds(1 << 30, &budget), budget.reservation());
-        let sizes = [1, 2, KEPT, 3, 4, KEPT + 1, TAIL / 3, TAIL / 3, TAIL / 3, 5];
+        let sizes = [1, 2, KEPT, 3, 4, READ_BUFFER, KEPT - 1, KEPT - 1, 5];
         let all: Vec<Bytes> =
             (1..).zip(sizes).map(|(byte, size): (u8, _)| vec![byte; size].into()).collect();
         let length = sizes.iter().sum();
@@ -174,10 +196,15 @@ mod tests {
         for piece in &all {
             gathered.push(piece.clone(), bounds, &mut memory).unwrap();
         }
-        assert_eq!((gathered.missing(), memory.bytes()), (0, length));
+        assert_eq!(gathered.missing(), 0);
         let pieces = gathered.finish();
         let kept = |index: usize| pieces.iter().any(|it| it.as_ptr() == all[index].as_ptr());
         assert_eq!((kept(2), kept(5), kept(6)), (true, true, false));
+        // Each is counted as a whole buffer, the last one beside what it has.
+        let blocks: Vec<usize> = pieces.iter().map(Bytes::len).collect();
+        let last = 2 * (KEPT - 1) + 5 - READ_BUFFER;
+        assert_eq!(blocks, [3, KEPT, 7, READ_BUFFER, READ_BUFFER, last]);
+        assert_eq!(memory.bytes(), 6 * READ_BUFFER + last);
         assert_eq!(pieces.whole(), all.concat());
     }
 

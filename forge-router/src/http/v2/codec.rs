@@ -31,13 +31,14 @@ pub async fn decode(
     framing: Framing,
     mut memory: Reservation,
 ) -> Result<Understood, HttpError> {
+    let held = memory.bytes();
     let (json, tail) = framing.split(body, &mut memory)?;
     // Bytes behind the JSON are only cut into slices.
     if json.len() <= LARGE {
-        return decode_now(version, (json, tail), framing, memory);
+        return decode_now(version, (json, tail), framing, (memory, held));
     }
     let version = Arc::clone(version);
-    aside(move || decode_now(&version, (json, tail), framing, memory)).await?
+    aside(move || decode_now(&version, (json, tail), framing, (memory, held))).await?
 }
 
 /// The answer as a body, compressed where the client takes that.
@@ -55,11 +56,12 @@ pub async fn encode(
     }
 }
 
+/// `memory` holds so much of the body, and perhaps a copy of its JSON.
 fn decode_now(
     version: &Version,
     (json, tail): (Bytes, Pieces),
     framing: Framing,
-    mut memory: Reservation,
+    (mut memory, body): (Reservation, usize),
 ) -> Result<Understood, HttpError> {
     let tail_bytes = tail.len();
     let mut request = match framing {
@@ -76,8 +78,8 @@ fn decode_now(
     v2::check_outputs(&request.outputs, version)?;
     let inputs = std::mem::take(&mut request.inputs);
     let inputs = v2::accept(inputs, version.interface(), version.config().batching)?;
-    // A slice keeps the whole body.
-    let body = if tail_bytes > 0 { json.len() + tail_bytes } else { 0 };
+    // A part keeps the whole body.
+    let body = if tail_bytes > 0 { body } else { 0 };
     drop(json);
     let owned = inputs.data.iter().map(Pieces::len).sum::<usize>().saturating_sub(tail_bytes);
     let kept = body + owned + inputs.group.argument_bytes();
