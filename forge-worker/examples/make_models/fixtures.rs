@@ -346,7 +346,7 @@ def forward(self, ids: Tensor, attention_mask: Optional[Tensor] = None) -> Dict[
 ];
 
 /// Name and source of each fixture with a buffer `calls` of one float.
-pub(crate) const STATEFUL: [(&str, &str); 4] = [
+pub(crate) const STATEFUL: [(&str, &str); 5] = [
     (
         "counter",
         "
@@ -362,6 +362,16 @@ def forward(self, x: Tensor) -> Tensor:
 def forward(self, x: Tensor) -> Tensor:
     before = self.calls
     self.calls = x
+    return x * 0 + before
+",
+    ),
+    // The same by way of the memory alone.
+    (
+        "keeper-of-memory",
+        "
+def forward(self, x: Tensor) -> Tensor:
+    before = self.calls.clone()
+    self.calls.set_(x)
     return x * 0 + before
 ",
     ),

@@ -1,10 +1,11 @@
 //! Runs TorchScript models with libtorch: the one place of Forge that knows either.
 //!
 //! `ffi` is the line between Rust and the C++ shim (`shim.cpp`) and holds, with `raw`, most of the `unsafe`;
-//! `failure` sorts what goes wrong behind it; `convert` turns the bytes of a frame into tensors and
-//! tensors into bytes, without a copy where the model only reads its inputs (`reads.h`); `signature` reads what the file tells of its `forward`; `fastest` finds the
-//! setting a model runs fastest with; `threads` sets their number; `libraries` judges the libtorch
-//! that was found; `cuda` makes GPUs reachable. Only fallible `f_…` calls of tch are used, because the others panic.
+//! `failure` sorts what goes wrong behind it; `convert` turns the bytes of a frame into tensors, without
+//! a copy where the model only reads them (`reads.h`), and tensors into bytes; `signature` reads what the
+//! file tells of its `forward`; `fastest` finds the setting a model runs fastest with; `threads` sets
+//! their number; `libraries` judges the libtorch that was found; `cuda` makes GPUs reachable. Only
+//! fallible `f_…` calls of tch are used, because the others panic.
 
 mod convert;
 mod cuda;

@@ -6,7 +6,7 @@
 #include <torch/csrc/jit/ir/alias_analysis.h>
 #include <torch/csrc/jit/passes/inliner.h>
 
-#include <memory>
+#include <string>
 
 namespace forge {
 
@@ -18,6 +18,9 @@ inline bool keeps_nothing(const torch::jit::Node& node) {
   const auto kind = node.kind();
   if (!kind.is_prim() && !kind.is_aten()) return false;
   if (kind == prim::SetAttr || kind == prim::fork || kind == prim::awaitable) return false;
+  // These make one tensor share the memory of another, which their schemas do not tell.
+  const std::string name = kind.toUnqualString();
+  if (name == "set_" || name == "set_data") return false;
   if (node.hasSideEffects() && kind != prim::RaiseException && kind != prim::Print && kind != c10::aten::warn)
     return false;
   const auto* schema = node.maybeSchema();

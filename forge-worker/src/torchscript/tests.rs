@@ -204,6 +204,7 @@ fn only_models_that_read_their_inputs_and_no_more_are_given_views_of_them() {
         ("inplace-view", false),
         ("forked", false),
         ("keeper", false),
+        ("keeper-of-memory", false),
     ] {
         assert_eq!(load(fixture).model.only_reads(), only_reads, "{fixture}");
     }
@@ -215,10 +216,12 @@ fn only_models_that_read_their_inputs_and_no_more_are_given_views_of_them() {
 
 #[test]
 fn a_model_that_keeps_its_input_keeps_it_as_it_was() {
-    let mut engine = load("keeper");
-    for (given, before) in [(3.0, 0.0), (5.0, 3.0)] {
-        let answer = engine.answer(&[floats(&[1, 1], &[given])], 1).unwrap();
-        assert_eq!(answer.tensors, [floats(&[1, 1], &[before])]);
+    for fixture in ["keeper", "keeper-of-memory"] {
+        let mut engine = load(fixture);
+        for (given, before) in [(3.0, 0.0), (5.0, 3.0)] {
+            let answer = engine.answer(&[floats(&[1, 1], &[given])], 1).unwrap();
+            assert_eq!(answer.tensors, [floats(&[1, 1], &[before])], "{fixture}");
+        }
     }
 }
 

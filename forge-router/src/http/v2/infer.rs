@@ -56,22 +56,14 @@ async fn infer(
     prediction.check_door()?;
     let mut memory = app.budget.reservation();
     let bounds = app.body_bounds();
-    let (length, body, memory) = match encoding {
-        // Bytes behind JSON are tensors; all else is read as a whole.
-        None if framing != Framing::Json => {
-            let body = body::read_in_pieces(body, bounds, &mut memory).await?;
-            (body.len(), body, memory)
-        }
-        None => {
-            let body = body::read(body, bounds, &mut memory).await?;
-            (body.len(), body.into(), memory)
-        }
-        Some(encoding) => {
-            let body = body::read(body, bounds, &mut memory).await?;
-            let length = body.len();
-            let (body, memory) = encoding::expand_aside(encoding, body, memory, bounds).await?;
-            (length, body.into(), memory)
-        }
+    // Bytes behind JSON are tensors; all else is read as a whole.
+    let (body, length, memory) = if framing == Framing::Json || encoding.is_some() {
+        let (body, length, memory) = encoding::read(body, encoding, bounds, memory).await?;
+        (Pieces::from(body), length, memory)
+    } else {
+        let body = body::read_in_pieces(body, bounds, &mut memory).await?;
+        let length = body.len();
+        (body, length, memory)
     };
     let accepted = encoding::accepted(&parts.headers);
     let inference = Inference { body, memory, framing, accepted, request: InferRequest::default() };
