@@ -39,7 +39,7 @@ const WINDOW: u32 = 1024 * 1024;
 
 /// The largest piece of a body. A connection holds at most one that has not come whole, outside
 /// `max_inflight_bytes`; docs/performance.md tells what larger ones would bring.
-const FRAME: u32 = 64 * 1024;
+const FRAME: u32 = 128 * 1024;
 
 /// How long a connection on which nothing is under way takes to end, at most.
 const FAREWELL: Duration = Duration::from_secs(1);

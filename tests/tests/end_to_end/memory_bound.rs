@@ -88,7 +88,7 @@ const IN_PIECES: usize = 3 * READ_BUFFER;
 /// The same over HTTP/2: what a client may send before any of it was read, and a frame that has not come whole, in
 /// a buffer that grows by doubling.
 const WINDOW: usize = 1024 * 1024;
-const FRAME: usize = 2 * 64 * 1024;
+const FRAME: usize = 2 * 128 * 1024;
 
 /// Clients that send much, all at once, each over a connection that may hold `outside` bytes more.
 fn a_crowd_stays_within_the_bound(
