@@ -23,6 +23,8 @@ mod formats;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod grpc;
+#[cfg(any(test, feature = "counting"))]
+pub mod hot_path;
 mod http;
 pub mod json;
 mod logging;

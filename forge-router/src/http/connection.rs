@@ -12,7 +12,7 @@ use hyper::service::{Service, service_fn};
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::{Builder, Connection};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval_at};
 use tracing::debug;
@@ -47,13 +47,11 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Answers the requests of one connection. When `draining` turns true, the answers under way are the
 /// last.
 pub async fn serve(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
     (app, services): (Arc<App>, Arc<grpc::Services>),
     draining: watch::Receiver<bool>,
 ) {
-    // A request is small and waited for: it must not wait for the next one to fill a packet.
-    drop(stream.set_nodelay(true));
     let activity = Arc::new(Activity::new(app.settings.body_timeout));
     let watched = (Arc::clone(&activity), draining.clone());
     let settings = app.settings.clone();
@@ -96,12 +94,13 @@ fn builder(settings: &HttpSettings) -> Builder<TokioExecutor> {
 
 /// Drives a connection; ends it where it is idle for too long or its client does not read, which the
 /// HTTP/2 of hyper leaves to others, as it does the time until a client has told which version it speaks.
-async fn until_end<S>(
-    mut connection: Pin<&mut Connection<'_, TokioIo<LastWords<WriteTimeout>>, S, TokioExecutor>>,
+async fn until_end<I, S>(
+    mut connection: Pin<&mut Connection<'_, TokioIo<I>, S, TokioExecutor>>,
     settings: &HttpSettings,
     (activity, mut draining): (Arc<Activity>, watch::Receiver<bool>),
 ) -> Result<(), Box<dyn Error + Send + Sync>>
 where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<Outgoing>, Error = Infallible>,
     S::Future: Send + 'static,
 {

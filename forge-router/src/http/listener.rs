@@ -114,6 +114,8 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, peer)) => {
+                    // An answer is small and waited for: it must not wait for the next to fill a packet.
+                    drop(stream.set_nodelay(true));
                     let front = (Arc::clone(app), Arc::clone(services));
                     connections.spawn(connection::serve(stream, peer, front, closes.clone()));
                 }

@@ -56,6 +56,8 @@ mod write_timeout;
 pub use app::{App, HttpSettings, Phase};
 pub use body::{Bounds, SLOWEST_BYTES_PER_SECOND};
 pub use codec::{LARGE, aside};
+#[cfg(any(test, feature = "counting"))]
+pub use connection::serve as serve_connection;
 #[cfg(any(test, feature = "fuzzing"))]
 pub use encoding::expand;
 pub use encoding::{Encoding, expand_aside};

@@ -9,20 +9,19 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
 /// A stream whose writes fail when nothing could be written for a while.
 #[derive(Debug)]
-pub struct WriteTimeout {
-    stream: TcpStream,
+pub struct WriteTimeout<S> {
+    stream: S,
     patience: Duration,
     /// Runs while a write waits.
     deaf_since: Option<Pin<Box<Sleep>>>,
 }
 
-impl WriteTimeout {
-    pub fn new(stream: TcpStream, patience: Duration) -> Self {
+impl<S> WriteTimeout<S> {
+    pub fn new(stream: S, patience: Duration) -> Self {
         Self { stream, patience, deaf_since: None }
     }
 
@@ -43,7 +42,7 @@ impl WriteTimeout {
     }
 }
 
-impl AsyncRead for WriteTimeout {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -53,7 +52,7 @@ impl AsyncRead for WriteTimeout {
     }
 }
 
-impl AsyncWrite for WriteTimeout {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
