@@ -16,7 +16,10 @@ pub enum Given {
 /// JSON is also what comes as a form or as plain text: `curl -d` and a browser's `fetch` call it so
 /// unless they are told otherwise.
 pub fn given(content_type: Option<&str>) -> Result<Given, FormatError> {
-    let Some(content_type) = content_type else { return Ok(Given::Tensors(Format::Json)) };
+    // What nearly all say is not taken apart.
+    let Some(content_type) = content_type.filter(|it| *it != Format::Json.media_type()) else {
+        return Ok(Given::Tensors(Format::Json));
+    };
     let essence = essence(content_type);
     let format = match essence.as_str() {
         "application/x-www-form-urlencoded" | "text/plain" | "" => Format::Json,

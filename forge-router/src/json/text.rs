@@ -4,18 +4,19 @@
 pub fn write_string(out: &mut Vec<u8>, text: &str) {
     out.reserve(text.len() + 2);
     out.push(b'"');
-    let bytes = text.as_bytes();
-    let mut written = 0;
-    for (index, byte) in bytes.iter().copied().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(&bytes[written..index]);
-        written = index + 1;
-        write_escape(out, byte);
+    let mut rest = text.as_bytes();
+    // Most have none: then the text is copied at once.
+    while let Some(escaped) = rest.iter().position(|byte| is_escaped(*byte)) {
+        out.extend_from_slice(&rest[..escaped]);
+        write_escape(out, rest[escaped]);
+        rest = &rest[escaped + 1..];
     }
-    out.extend_from_slice(&bytes[written..]);
+    out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+fn is_escaped(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
 /// Takes the escapes off a string whose escapes have the right form; `None` where a surrogate
