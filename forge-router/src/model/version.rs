@@ -64,7 +64,7 @@ pub struct Version {
     metrics: ModelMetrics,
     statistics: Mutex<Statistics>,
     blamed: Blamed,
-    /// Why its workers are not started again for now.
+    /// Why none of its workers is started again for now.
     trouble: ArcSwapOption<String>,
     /// Of the first batch that succeeded, which is that of warming where the inputs are declared.
     example: OnceLock<Example>,

@@ -175,11 +175,12 @@ impl Board {
         });
     }
 
-    /// Takes a place off to which nothing more comes; what is the version's trouble from here on, where
-    /// that has changed.
-    pub fn vacate(&self, key: Key<'_>, index: u32) -> Option<Option<Trouble>> {
-        self.change_version(key.0, key.1, |of| of.rows.retain(|_, row| row.index != index));
-        self.set_trouble(key, index, None)
+    /// Takes a place off to which nothing more comes.
+    pub fn vacate(&self, (model, version): Key<'_>, index: u32) {
+        self.change_version(model, version, |of| {
+            of.rows.retain(|_, row| row.index != index);
+            of.trouble.remove(&index);
+        });
     }
 
     /// Notes how a process came to its end.
@@ -213,6 +214,18 @@ impl Board {
             changed = (now != before).then_some(now);
         });
         changed
+    }
+
+    /// Tells why no process comes to any place of a version for now; `None`: one is there, or comes. While
+    /// it is told nothing changes, so that what is told last holds.
+    pub fn tell_whether_any_comes(
+        &self,
+        (model, version): Key<'_>,
+        tell: impl FnOnce(Option<String>),
+    ) {
+        let models = self.lock();
+        let of = models.get(model).and_then(|entry| entry.versions.get(&version));
+        tell(of.and_then(OfVersion::why_none_comes));
     }
 
     /// The processes of a version, by their number.
@@ -284,6 +297,12 @@ impl Entry {
 impl OfVersion {
     fn trouble(&self) -> Option<Trouble> {
         self.trouble.values().next().cloned()
+    }
+
+    /// The trouble of a place, where every place has some.
+    fn why_none_comes(&self) -> Option<String> {
+        let are_all = self.rows.values().all(|row| self.trouble.contains_key(&row.index));
+        self.trouble().filter(|_| are_all).map(|trouble| trouble.short)
     }
 
     fn ready(&self) -> usize {
@@ -372,6 +391,31 @@ mod tests {
         assert_eq!(board.set_trouble(ONE, 0, None), None);
         assert_eq!(board.set_trouble(ONE, 1, None), Some(None));
         assert_eq!(shown(&model), (ModelState::Ready, None));
+    }
+
+    #[test]
+    fn a_version_is_told_that_none_comes_once_every_place_is_in_trouble() {
+        let (board, model) = (Board::default(), model());
+        let _progress = board.open(&model, ONE.1);
+        let told = || {
+            let mut told = None;
+            board.tell_whether_any_comes(ONE, |cause| told = cause);
+            told
+        };
+        let trouble = |cause: &str| Some(Trouble { short: cause.into(), full: cause.into() });
+        assert_eq!(told(), None);
+        add_ready(&board, ONE, 0);
+        add_ready(&board, ONE, 1);
+        board.set_trouble(ONE, 1, trouble("file changed"));
+        assert_eq!(told(), None, "the other place starts its worker again");
+        board.set_trouble(ONE, 0, trouble("deaths"));
+        assert_eq!(told().as_deref(), Some("deaths"));
+        board.set_trouble(ONE, 0, None);
+        assert_eq!(told(), None);
+        board.vacate(ONE, 0);
+        assert_eq!(told().as_deref(), Some("file changed"), "of those that are left");
+        board.add(ONE, 2, "cpu".to_owned());
+        assert_eq!(told(), None, "a place was added");
     }
 
     #[test]

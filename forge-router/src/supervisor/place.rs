@@ -52,15 +52,14 @@ struct Place {
 impl Place {
     async fn run(mut self) {
         let mut current = self.start(Turn::Waits);
+        self.tell_version();
         while let Some((row, ended)) = self.occupy(current).await {
             let Some(next) = self.replace(row, ended).await else { break };
             current = next;
         }
         while self.leaving.join_next().await.is_some() {}
-        let changed = self.board.vacate(self.plan.version.key(), self.plan.index);
-        if let (Some(now), Some(version)) = (changed, self.plan.version.version()) {
-            version.set_trouble(now.map(|trouble| trouble.short));
-        }
+        self.board.vacate(self.plan.version.key(), self.plan.index);
+        self.tell_version();
     }
 
     /// Sees the current process to its end, and replaces it before that when it is due. `None` once
@@ -146,7 +145,7 @@ impl Place {
         warn!(model = %self.plan.model().name, worker = self.plan.index, "{cause} ({changed})");
         self.set_trouble(Some((&cause, &cause)));
         if let Some(version) = self.plan.version.version() {
-            version.give_up(&cause);
+            version.give_up();
         }
         stopped(&mut self.stop).await;
     }
@@ -174,15 +173,21 @@ impl Place {
     fn set_trouble(&self, cause: Option<(&str, &str)>) {
         let key = self.plan.version.key();
         let trouble = cause.map(|(short, full)| Trouble { short: short.into(), full: full.into() });
-        let Some(now) = self.board.set_trouble(key, self.plan.index, trouble) else { return };
+        let changed = self.board.set_trouble(key, self.plan.index, trouble);
+        self.tell_version();
+        let Some(now) = changed else { return };
         let (kind, text) = match &now {
             Some(trouble) => (EventKind::Degraded, one_line(&trouble.full)),
             None => (EventKind::Recovered, "its workers serve again".to_owned()),
         };
         self.plan.version.tell(kind, Some(self.plan.index), text);
-        if let Some(version) = self.plan.version.version() {
-            version.set_trouble(now.map(|trouble| trouble.short));
-        }
+    }
+
+    /// Lets the version refuse requests for as long as no process comes to any of its places.
+    fn tell_version(&self) {
+        let Some(version) = self.plan.version.version() else { return };
+        let key = self.plan.version.key();
+        self.board.tell_whether_any_comes(key, |cause| version.set_trouble(cause));
     }
 
     fn tell_due(&self, reason: &str) {

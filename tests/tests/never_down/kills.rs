@@ -2,6 +2,7 @@
 
 use forge_tests::{Chance, Forge, Load, Process, Setup, Signal, until};
 
+use crate::shown::model;
 use crate::swaps::{assert_swapped, file, forge_with_files};
 
 /// Two workers, so that kills meet each other. Some die before their first answer, which is not to
@@ -49,6 +50,30 @@ fn five_hundred_kills_lose_nothing() {
     verdict.assert_clean();
     assert!(forge.metric("forge_worker_restarts_total", &[("model", "m")]) > 100.0);
     assert_eq!(forge.metric("forge_blamed_requests_total", &[("model", "m")]), 0.0);
+}
+
+/// Whoever has answered restarts at once, however often that is: with the limits that a config without
+/// any has, no kill makes a request wait for more than that.
+#[test]
+fn kills_of_workers_that_have_answered_lose_nothing_with_the_default_limits() {
+    let forge = Setup::new().test_model("m", "multiply 2").with("workers = 2").start();
+    let load = Load::on(&forge).connections(8).per_second(400).start();
+    for _ in 0..50 {
+        let before: Vec<i32> = forge.workers().iter().map(Process::pid).collect();
+        load.wait_for(8);
+        for worker in forge.workers() {
+            worker.try_signal(Signal::SIGKILL);
+        }
+        until("others have come", || {
+            let now = forge.workers();
+            now.len() == 2 && now.iter().all(|worker| !before.contains(&worker.pid()))
+        });
+        come_back(&forge, 2);
+        // Each of them answers before it is killed.
+        load.wait_for(16);
+    }
+    load.finish().assert_clean();
+    assert_eq!(model(&forge, "m")["state"], "ready");
 }
 
 /// The workers of both versions are in danger; a swap whose own worker was killed says so, and the

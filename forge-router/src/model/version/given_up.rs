@@ -7,15 +7,17 @@ use super::state::State;
 use crate::request::{RequestError, answer};
 
 impl Version {
-    /// Its workers are not started again for now, or never; `None`: they are.
+    /// None of its workers is started again for now, or ever; `None`: one is, or is there.
     pub fn set_trouble(&self, cause: Option<String>) {
         self.trouble.store(cause.map(Arc::new));
     }
 
-    /// A worker of it is never started again. Where it was the last one, who waits is told why.
-    pub fn give_up(&self, cause: &str) {
+    /// A worker of it is never started again. Where none is left and none comes, who waits is told why.
+    pub fn give_up(&self) {
         let state = self.state();
-        if state.workers.is_empty() {
+        if let Some(cause) = self.trouble.load_full()
+            && state.workers.is_empty()
+        {
             self.answer_waiting(state, &self.not_ready(&format!("degraded: {cause}")));
         }
     }
