@@ -106,6 +106,29 @@ fn forge_is_replaced_under_load_without_a_refused_connection_or_a_lost_answer() 
     assert!(new.metric("forge_requests_total", &answered) > 0.0);
 }
 
+/// Each is ended while it swaps its model, half of the time for one that never comes to serve.
+#[test]
+fn the_end_during_a_swap_loses_nothing_under_load() {
+    let (socket, address) = socket();
+    let start = || doubling(&socket).shutdown_grace(0.1).start();
+    let mut current = start();
+    let load = Load::at(address).restless().start();
+    for round in 0..20 {
+        current.write("new.model", if round % 2 == 0 { "hang-load" } else { "double" });
+        let next = start();
+        load.wait_for(20);
+        let before = current.workers().len();
+        let swap = current.send_swap("m", "new.model");
+        until("it has begun", || swap.has_answer() || current.workers().len() > before);
+        current.process().signal(Signal::SIGTERM);
+        let ended = current.wait_until_ended();
+        assert!(ended.status.success(), "{}", ended.log);
+        current = next;
+    }
+    load.wait_for(100);
+    load.finish().assert_clean();
+}
+
 #[test]
 fn a_successor_that_cannot_serve_takes_nothing() {
     let (socket, address) = socket();

@@ -1,6 +1,8 @@
 //! The end of the router, in the middle of everything.
 
-use forge_tests::{Connection, Forge, Process, Setup, Signal, json, until};
+use std::fs;
+
+use forge_tests::{Connection, Forge, Process, Setup, Signal, TempDir, json, until};
 
 const M: [(&str, &str); 1] = [("model", "m")];
 
@@ -39,22 +41,50 @@ fn a_version_that_drains_at_the_end_answers_what_it_has_admitted() {
     }
 }
 
+/// Four requests run when the end comes, and run on while the swap is given up.
 #[test]
-fn the_end_at_any_moment_of_a_swap_is_clean() {
+fn the_end_at_any_moment_of_a_swap_is_clean_and_answers_what_runs() {
     for round in 0..30_u64 {
-        let forge = Setup::new().test_model("m", "multiply 2").start();
+        let dir = TempDir::new();
+        let gate = dir.write("gate", "");
+        let script = format!("run-after {}", gate.display());
+        let forge = Setup::new().test_model("m", &script).start();
+        fs::remove_file(&gate).unwrap();
         forge.write("new.model", "multiply 3");
         let mut sent: Vec<_> =
             (1..5).map(|n| forge.send_predict("m", &json!({"input": [n]}))).collect();
-        let answers: Vec<_> = sent.iter_mut().map(Connection::response).collect();
-        assert!(answers.iter().all(|answer| answer.status == 200));
+        until("all are in", || forge.metric("forge_requests_in_flight", &M) == 4.0);
         let swap = forge.send_swap("m", "new.model");
         for _ in 0..round % 15 {
             forge.get("/health/live");
         }
-        let ended = forge.stop();
+        forge.process().signal(Signal::SIGTERM);
+        dir.write("gate", "");
+        let ended = forge.wait_until_ended();
         assert!(ended.status.success(), "{}", ended.log);
+        for (number, connection) in (1_u8..).zip(&mut sent) {
+            assert_eq!(connection.response().output(), json!([f64::from(number)]));
+        }
         drop(swap);
+    }
+}
+
+#[test]
+fn a_worker_killed_while_the_server_drains_loses_nothing() {
+    let forge = Setup::new().test_model("m", "sleep 100").with("max_batch_size = 1").start();
+    let mut sent: Vec<_> =
+        (0..8).map(|n| forge.send_predict("m", &json!({"input": [n]}))).collect();
+    until("all are in", || forge.metric("forge_requests_in_flight", &M) == 8.0);
+    let workers = forge.workers();
+    forge.process().signal(Signal::SIGTERM);
+    forge.wait_for_log(&["new predictions are refused"]);
+    assert_eq!(workers.len(), 1);
+    workers[0].signal(Signal::SIGKILL);
+    let ended = forge.wait_until_ended();
+    assert!(ended.status.success(), "{}", ended.log);
+    assert!(ended.log.contains("it is started again"), "{}", ended.log);
+    for (number, connection) in (0_u8..).zip(&mut sent) {
+        assert_eq!(connection.response().output(), json!([f64::from(number)]));
     }
 }
 
