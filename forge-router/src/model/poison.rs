@@ -100,6 +100,10 @@ fn fingerprint(inputs: &Inputs) -> Fingerprint {
         field(&dims);
     }
     field(inputs.group.arguments.as_deref().unwrap_or_default());
+    field(&inputs.rows.to_le_bytes());
+    // The group tells how long the rows are in the batch, the bytes not where a row of a request ends.
+    let own = inputs.padding.as_deref().map_or(0, |padding| padding.positions().0);
+    field(&own.to_le_bytes());
     for data in &inputs.data {
         hash.update(length(data.len()));
         data.iter().for_each(|piece| hash.update(piece));
@@ -109,8 +113,13 @@ fn fingerprint(inputs: &Inputs) -> Fingerprint {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU64;
+    use std::sync::Arc;
+
     use super::*;
     use crate::batching::Group;
+    use crate::config::{Pad, PadValue};
+    use crate::padding::Padding;
     use crate::tensor::{Dtype, Shape, TensorMeta};
 
     const TTL: Duration = Duration::from_secs(600);
@@ -135,6 +144,29 @@ mod tests {
         assert_eq!(blamed.cause(&inputs(&[4], 7), now).as_deref(), Some("killed by SIGSEGV"));
         assert_eq!(blamed.cause(&inputs(&[4], 8), now), None);
         assert_eq!(blamed.cause(&inputs(&[2, 2], 7), now), None);
+    }
+
+    /// Two rows of three elements and three of two, both padded to four, are the same bytes of the same group.
+    #[test]
+    fn rows_of_another_length_with_the_same_bytes_are_not_refused() {
+        let (blamed, now) = (Blamed::new(TTL), Instant::now());
+        let pad = Arc::new(Pad {
+            dim: 0,
+            value: PadValue::Int(0),
+            multiple: NonZeroU64::new(4).unwrap(),
+            max_length: None,
+            mask_input: None,
+            outputs_dim: None,
+        });
+        let inputs = |rows: u32, length: u64| {
+            let padding = Some(Box::new(Padding::new(Arc::clone(&pad), length, 0)));
+            let meta = TensorMeta { dtype: Dtype::Uint8, shape: Shape::new(&[4]).unwrap() };
+            let data = vec![vec![7; 6].into()];
+            Inputs { group: Group::of_tensors([meta]), rows, data, padding }
+        };
+        blamed.add(&inputs(2, 3), "x", now);
+        assert!(blamed.cause(&inputs(2, 3), now).is_some());
+        assert_eq!(blamed.cause(&inputs(3, 2), now), None);
     }
 
     #[test]

@@ -58,6 +58,11 @@ pub fn as_those_of(fleet: &Fleet, workers: usize) -> u64 {
     largest.saturating_mul(workers as u64)
 }
 
+/// What another worker like this one will take at first: what this one has come to hold since tells nothing of that.
+pub fn as_fresh_as(row: &Row) -> u64 {
+    row.held_when_ready.unwrap_or(0).saturating_add(row.region_bytes.unwrap_or(0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

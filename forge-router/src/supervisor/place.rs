@@ -15,6 +15,7 @@ use tracing::warn;
 use super::board::{Board, RowId, Trouble};
 use super::incarnation::{Incarnation, Turn};
 use super::life_cycle::WorkerEvent;
+use super::memory::{self, Expectation};
 use super::plan::WorkerPlan;
 use super::restarts::{Restart, Restarts, Served};
 use super::tenant::{Sign, Tenant};
@@ -22,6 +23,7 @@ use super::{Stop, stopped};
 use crate::checkpoint::Changed;
 use crate::logging::one_line;
 use crate::operator::EventKind;
+use crate::system;
 
 /// Keeps a worker in its place until it is told to stop, or one has never come to serve.
 pub async fn keep(plan: WorkerPlan, board: Arc<Board>, stop: watch::Receiver<Stop>) {
@@ -49,6 +51,13 @@ struct Place {
     leaving: JoinSet<()>,
 }
 
+/// A process on its way to the place of one that answers meanwhile.
+struct Successor {
+    tenant: Tenant,
+    #[expect(dead_code, reason = "held for its drop")]
+    memory: Expectation,
+}
+
 impl Place {
     async fn run(mut self) {
         let mut current = self.start(Turn::Waits);
@@ -65,15 +74,14 @@ impl Place {
     /// Sees the current process to its end, and replaces it before that when it is due. `None` once
     /// the place is to be empty.
     async fn occupy(&mut self, mut current: Tenant) -> Option<(RowId, Incarnation)> {
-        let mut successor: Option<Tenant> = None;
+        let mut successor: Option<Successor> = None;
         loop {
             tokio::select! {
                 sign = current.sign() => match sign {
                     Sign::Ready => self.was_ready = true,
                     Sign::Proven => self.set_trouble(None),
                     Sign::Due(reason) if successor.is_none() => {
-                        self.tell_due(&reason);
-                        successor = Some(self.start(Turn::Waits));
+                        successor = self.start_successor(current.row, &reason).await;
                     }
                     Sign::Due(_) => {}
                     Sign::Ended(ended) => match successor.take() {
@@ -81,24 +89,25 @@ impl Place {
                         // The one that is on its way takes its place a little early.
                         Some(next) => {
                             self.board.remove(self.plan.version.key(), current.row);
-                            current = next;
+                            current = next.tenant;
                         }
                     },
                 },
                 sign = next_sign(&mut successor) => match sign {
                     Sign::Ready => if let Some(next) = successor.take() {
-                        let before = std::mem::replace(&mut current, next);
+                        let before = std::mem::replace(&mut current, next.tenant);
                         self.let_leave(before, Stop::WhenIdle);
                     },
                     // The one that it was to replace serves on, and will be due again.
                     Sign::Ended(_) => if let Some(failed) = successor.take() {
-                        self.board.remove(self.plan.version.key(), failed.row);
+                        self.board.remove(self.plan.version.key(), failed.tenant.row);
                     },
                     Sign::Proven | Sign::Due(_) => {}
                 },
                 // Those that have gone are forgotten.
                 Some(_) = self.leaving.join_next() => {}
                 how = stopped(&mut self.stop) => {
+                    let successor = successor.map(|successor| successor.tenant);
                     for tenant in successor.into_iter().chain([current]) {
                         self.let_leave(tenant, how);
                     }
@@ -138,12 +147,33 @@ impl Place {
         Some(Tenant::start(&self.plan, &self.board, row, Turn::Urgent))
     }
 
+    /// Starts another process for this place beside the one that is due, which answers until it is ready. `None`
+    /// where there is no memory for two, or it would serve another model: the one that is due goes on, and will be
+    /// due again.
+    async fn start_successor(&mut self, due: RowId, reason: &str) -> Option<Successor> {
+        if let Err(changed) = self.plan.version.verify(Turn::Waits).await {
+            self.tell_changed(&changed);
+            return None;
+        }
+        self.set_trouble(None);
+        let version = &self.plan.version;
+        let needed = self.board.row(version.key(), due).map_or(0, |row| memory::as_fresh_as(&row));
+        match version.turns.expected.expect(needed, system::memory::available()) {
+            Ok(memory) => {
+                self.tell_due(reason);
+                Some(Successor { tenant: self.start(Turn::Waits), memory })
+            }
+            Err(refused) => {
+                let (model, worker) = (&self.plan.model().name, self.plan.index);
+                warn!(%model, worker, "{reason}, but it is not replaced: {refused}");
+                None
+            }
+        }
+    }
+
     /// Another process would serve another model: the place stays empty until a swap.
     async fn cannot_restart(&mut self, changed: &Changed) {
-        let version = self.plan.version.id;
-        let cause = format!("file changed since version {version}, swap to use it");
-        warn!(model = %self.plan.model().name, worker = self.plan.index, "{cause} ({changed})");
-        self.set_trouble(Some((&cause, &cause)));
+        self.tell_changed(changed);
         if let Some(version) = self.plan.version.version() {
             version.give_up();
         }
@@ -190,6 +220,13 @@ impl Place {
         self.board.tell_whether_any_comes(key, |cause| version.set_trouble(cause));
     }
 
+    fn tell_changed(&self, changed: &Changed) {
+        let version = self.plan.version.id;
+        let cause = format!("file changed since version {version}, swap to use it");
+        warn!(model = %self.plan.model().name, worker = self.plan.index, "{cause} ({changed})");
+        self.set_trouble(Some((&cause, &cause)));
+    }
+
     fn tell_due(&self, reason: &str) {
         let (model, worker) = (&self.plan.model().name, self.plan.index);
         warn!(%model, worker, "the worker is replaced: {reason}");
@@ -231,9 +268,9 @@ impl Place {
 }
 
 /// Never, where there is none.
-async fn next_sign(tenant: &mut Option<Tenant>) -> Sign {
-    match tenant {
-        Some(tenant) => tenant.sign().await,
+async fn next_sign(successor: &mut Option<Successor>) -> Sign {
+    match successor {
+        Some(successor) => successor.tenant.sign().await,
         None => std::future::pending().await,
     }
 }

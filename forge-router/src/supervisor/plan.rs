@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use super::board::Key;
 use super::incarnation::Turn;
+use super::memory::Expected;
 use crate::checkpoint::{Changed, Checkpoint};
 use crate::config::{
     ModelConfig, WorkerConfig, frame_bytes, least_response_payload, request_payload,
@@ -41,13 +42,15 @@ pub struct VersionPlan {
     told_state: AtomicBool,
 }
 
-/// What workers of all versions wait for.
+/// What workers of all versions wait for, and what they share.
 #[derive(Clone, Debug)]
 pub struct Turns {
     /// Held by each worker while it loads and warms.
     pub loads: Arc<Semaphore>,
     /// Held while regions are made.
     pub regions: Arc<Mutex<()>>,
+    /// Memory that workers on their way are expected to take.
+    pub expected: Arc<Expected>,
 }
 
 /// What the first process of a version has found out of its model, for those after it.

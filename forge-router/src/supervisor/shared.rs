@@ -10,7 +10,6 @@ use tokio::sync::{OwnedMutexGuard, Semaphore, watch};
 use super::Ending;
 use super::board::Board;
 use super::fleet::Fleet;
-use super::memory::Expected;
 use super::plan::Turns;
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::config::{Machine, ModelConfig, ServerConfig};
@@ -31,8 +30,6 @@ pub struct Shared {
     pub server: ServerConfig,
     pub turns: Turns,
     pub board: Arc<Board>,
-    /// Memory that workers on their way are expected to take.
-    pub expected: Arc<Expected>,
     pub ending: watch::Receiver<Ending>,
     models: Mutex<BTreeMap<String, Arc<Managed>>>,
 }
@@ -95,10 +92,10 @@ impl Shared {
             turns: Turns {
                 loads: Arc::new(Semaphore::new(server.parallel_loads.get())),
                 regions: Arc::default(),
+                expected: Arc::default(),
             },
             server,
             board: Arc::default(),
-            expected: Arc::default(),
             ending,
             models: Mutex::default(),
         })

@@ -14,6 +14,7 @@ use super::life_cycle::WorkerEvent;
 use super::plan::WorkerPlan;
 use crate::logging::one_line;
 use crate::operator::EventKind;
+use crate::system::memory;
 
 /// A process and what can be heard of it.
 #[derive(Debug)]
@@ -86,6 +87,10 @@ fn note(plan: &WorkerPlan, board: &Board, row: RowId, news: News) -> Option<Sign
         }
         News::Ready => {
             board.step(version, row, WorkerEvent::Warmed);
+            board.note(version, row, |row| {
+                let held = row.pid.and_then(memory::of_process);
+                row.held_when_ready = held.map(|held| held.anonymous);
+            });
             return Some(Sign::Ready);
         }
         News::Proven => return Some(Sign::Proven),
@@ -101,6 +106,7 @@ fn note_end(plan: &WorkerPlan, board: &Board, row: RowId, ended: &Incarnation) {
         row.pid = None;
         row.since = None;
         row.region_bytes = None;
+        row.held_when_ready = None;
     });
     match ended {
         Incarnation::Retired => board.step(version, row, WorkerEvent::Ended),

@@ -102,3 +102,21 @@ fn a_file_that_changes_under_a_living_worker_concerns_nobody() {
     assert_eq!(forge.predict("m", &json!({"input": [1]})).output(), json!([2.0]));
     assert_eq!(forge.get("/v1/models/m").json()["status"], "ready");
 }
+
+/// The worker that is due has the old bytes and answers on.
+#[test]
+fn a_worker_that_is_due_is_not_replaced_by_one_of_other_bytes() {
+    let age = "max_worker_age_s = 1.0";
+    let forge = Setup::new().test_model("m", "multiply 2").with(age).start();
+    let file = forge.directory().join("m.model");
+    fs::write(&file, "multiply 7").unwrap();
+    let before = forge.workers();
+    until("the model is degraded", || forge.get("/v1/models/m").json()["status"] == "degraded");
+    let told = forge.get("/v1/models/m").json()["cause"].clone();
+    assert_eq!(told, "file changed since version 1, swap to use it");
+    assert_eq!(forge.workers(), before);
+    assert_eq!(forge.predict("m", &json!({"input": [1]})).output(), json!([2.0]));
+    assert_swapped(&forge.swap("m", "m.model"));
+    assert_eq!(forge.predict("m", &json!({"input": [1]})).output(), json!([7.0]));
+    assert_eq!(forge.get("/v1/models/m").json()["status"], "ready");
+}

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use forge_tests::{Load, Setup, json, until};
+use forge_tests::{Load, Setup, Signal, json, until};
 
 const M: [(&str, &str); 1] = [("model", "m")];
 
@@ -41,4 +41,19 @@ fn the_end_does_not_wait_for_an_unload_whose_worker_hangs() {
     // It was carried out, or the server had gone; either way it is told.
     let unload = unload.join().unwrap();
     assert!([0, 69].contains(&unload.code()), "{unload:?}");
+}
+
+/// It does not start the batch, so that what keeps it is not the batch.
+#[test]
+fn a_worker_that_stands_still_blames_nobody_and_loses_nothing() {
+    let lines = "request_timeout_s = 10.0\nbatch_timeout_s = 0.5";
+    let forge = Setup::new().test_model("m", "multiply 2").with(lines).start();
+    let load = Load::on(&forge).connections(4).per_second(50).start();
+    load.wait_for(10);
+    forge.workers()[0].signal(Signal::SIGSTOP);
+    forge.wait_for_log(&["it did not start a batch within 500ms"]);
+    load.wait_for(10);
+    load.finish().assert_clean();
+    assert_eq!(forge.metric("forge_blamed_requests_total", &M), 0.0);
+    assert_eq!(forge.metric("forge_worker_restarts_total", &M), 1.0);
 }

@@ -57,3 +57,26 @@ fn a_worker_that_the_kernel_kills_for_memory_loses_no_request() {
     assert_eq!(forge.metric("forge_worker_restarts_total", &[("model", "other")]), 0.0);
     drop(forge);
 }
+
+/// What a worker has come to hold tells nothing of what its successor will: that is what it held when it was fresh.
+#[test]
+fn a_worker_is_not_replaced_where_two_do_not_fit() {
+    let Some(group) = MemoryGroup::of(400 * MIB) else { return };
+    let fresh = |megabytes: u32| {
+        let setup = Setup::new().in_group(&group).test_model("m", &format!("leak {megabytes}"));
+        let setup = setup.with_inputs(&[("x", "float32", "[1]")]).with("frame_bytes = 65536");
+        setup.with("max_batch_size = 1\nmax_worker_age_s = 1.0").start()
+    };
+    let forge = fresh(60);
+    forge.wait_for_log(&["older than 1s", "but it is not replaced", "of memory, as those"]);
+    let log = forge.log();
+    let line = log.lines().find(|line| line.contains("but it is not replaced")).unwrap();
+    let told = numbers(line.split("not replaced").nth(1).unwrap());
+    let (needed, available) = (told[0], told[1]);
+    assert!(needed > 200 * MIB && available < needed, "{line}");
+    assert_eq!(forge.predict("m", &json!({"input": [3]})).output(), json!([3.0]));
+    drop(forge);
+    let forge = fresh(20);
+    forge.wait_for_log(&["the worker is replaced: it is older than 1s"]);
+    drop(forge);
+}

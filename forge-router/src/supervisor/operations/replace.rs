@@ -67,7 +67,7 @@ async fn bring_up(
     let before = managed.fleets().stable;
     let needed =
         before.as_ref().map_or(0, |fleet| memory::as_those_of(fleet, config.workers.len()));
-    let expected = shared.expected.expect(needed, system::memory::available())?;
+    let expected = shared.turns.expected.expect(needed, system::memory::available())?;
     let served = before.and_then(|fleet| fleet.version());
     let served = served.map(|version| version.traffic(MOST_SERVED)).unwrap_or_default();
     let path = checkpoint.path().to_owned();

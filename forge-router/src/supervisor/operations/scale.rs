@@ -28,7 +28,7 @@ pub async fn scale(shared: &Shared, model: &str, workers: u32) -> Result<(), Ope
     let before = fleet.size();
     if plan.len() > before {
         let needed = memory::as_those_of(&fleet, plan.len() - before);
-        let expected = shared.expected.expect(needed, system::memory::available())?;
+        let expected = shared.turns.expected.expect(needed, system::memory::available())?;
         fleet.add(plan[before..].to_vec());
         let ready = shared.unless_ending(fleet.ready()).await?;
         drop(expected);
