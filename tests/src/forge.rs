@@ -253,6 +253,10 @@ impl Forge {
     }
 
     /// Every client has gone by now, so it comes to hold no more than before the first.
+    pub fn assert_nothing_is_left_behind(&self) {
+        self.nothing_is_left_behind().unwrap_or_else(|left| panic!("{left}"));
+    }
+
     fn nothing_is_left_behind(&self) -> Result<(), String> {
         let Some(before) = self.held.get() else { return Ok(()) };
         let is_back = || {

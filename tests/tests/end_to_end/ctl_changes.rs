@@ -201,3 +201,22 @@ fn a_follower_sees_a_swap_that_another_client_asks_for() {
     assert!(forge.stop().status.success());
     assert!(eventually("it ends", || follower.try_wait().unwrap()).success());
 }
+
+#[test]
+fn every_change_and_every_refusal_is_one_line_of_the_audit_log() {
+    let forge = serving(&[2]);
+    let orders: [(&[&str], &str); 5] = [
+        (&["swap", "m", "by-2.model"], "swap m by-2.model: done"),
+        (&["swap", "m", "none.model"], "swap m none.model: Failed to load"),
+        (&["rollback", "m"], "rollback m: done"),
+        (&["scale", "m", "2"], "scale m 2: done"),
+        (&["scale", "m", "1"], "scale m 1: done"),
+    ];
+    for (order, line) in orders {
+        forge.ctl(order);
+        forge.wait_for_log(&[line, "by=socket uid="]);
+    }
+    let log = forge.log();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("by=socket")).collect();
+    assert_eq!(lines.len(), orders.len(), "{lines:#?}");
+}

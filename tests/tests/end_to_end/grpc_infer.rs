@@ -7,7 +7,7 @@ use forge_proto::infer_parameter::ParameterChoice;
 use forge_proto::model_infer_request::InferRequestedOutputTensor;
 use forge_proto::{InferParameter, InferTensorContents};
 use forge_tests::{Setup, until};
-use tonic::Code;
+use tonic::{Code, Request};
 
 use super::grpc_client::{Grpc, answered, floats, raw_request, serving, within};
 
@@ -162,4 +162,29 @@ fn a_client_that_cancels_takes_its_request_back() {
         assert_eq!(forge.metric("forge_queue_depth", &M), 0.0);
     })
     .unwrap();
+}
+
+#[test]
+fn a_call_asks_for_the_canary_by_its_metadata() {
+    let forge =
+        Setup::new().test_model("m", "multiply 2").with("sticky_header = \"x-user\"").start();
+    forge.write("triple.model", "multiply 3");
+    assert_eq!(forge.start_canary("m", "triple.model", "50%").status, 200);
+    let grpc = Grpc::connect(&forge);
+    let answer = |name: &'static str, value: &str| {
+        let mut request = Request::new(floats("m", &[1.0]));
+        request.metadata_mut().insert(name, value.parse().unwrap());
+        answered(&grpc.infer(request).unwrap())[0]
+    };
+    for _ in 0..4 {
+        assert_eq!(answer("x-forge-route", "canary"), 3.0);
+        assert_eq!(answer("x-forge-route", "stable"), 2.0);
+    }
+    let mut seen: Vec<f32> =
+        (0..10).map(|user| answer("x-user", &format!("user {user}"))).collect();
+    let again: Vec<f32> = (0..10).map(|user| answer("x-user", &format!("user {user}"))).collect();
+    assert_eq!(seen, again);
+    seen.sort_by(f32::total_cmp);
+    assert_eq!((seen[0], seen[9]), (2.0, 3.0), "each version has some of them");
+    assert_eq!(forge.ctl(&["abort", "m"]).code(), 0);
 }

@@ -64,6 +64,7 @@ mod several_threads;
 mod shipped_configs;
 mod shutdown;
 mod slow_clients;
+mod soak;
 mod systemd;
 mod torchserve;
 mod triton_metrics;

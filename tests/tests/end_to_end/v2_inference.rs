@@ -274,3 +274,17 @@ fn bodies_are_compressed_both_ways() {
     let short = forge.ask("POST", "/v2/models/m/infer", &headers, short.as_bytes());
     assert_eq!((short.status, short.header("content-encoding")), (200, None));
 }
+
+#[test]
+fn a_request_asks_for_the_canary_by_its_headers() {
+    let forge = Setup::new().test_model("m", "multiply 2").start();
+    forge.write("triple.model", "multiply 3");
+    assert_eq!(forge.start_canary("m", "triple.model", "1%").status, 200);
+    let body = json!({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [1]}]});
+    for (route, factor) in [("canary", 3.0), ("stable", 2.0), ("canary", 3.0)] {
+        let headers = [("X-Forge-Route", route)];
+        let answer = forge.ask("POST", "/v2/models/m/infer", &headers, body.to_string().as_bytes());
+        assert_eq!(answer.json()["outputs"][0]["data"], json!([factor]), "{}", answer.text());
+    }
+    assert_eq!(forge.ctl(&["abort", "m"]).code(), 0);
+}

@@ -1,6 +1,6 @@
 //! Who may change the server over HTTP, and who not. That a reload then reloads is another matter.
 
-use forge_tests::{Forge, Response, Setup, TempDir};
+use forge_tests::{Forge, Response, Setup, TempDir, json};
 
 /// There is no such file, so that nothing is changed by who may.
 const BODY: &[u8] = b"{\"model_path\": \"no.pt\"}";
@@ -112,4 +112,20 @@ fn who_has_a_token_may_from_anywhere_and_the_file_counts_as_it_is_now() {
     std::fs::remove_file(&file).unwrap();
     assert_eq!(reload(&forge, &[second]).status, 503);
     forge.wait_for_log(&["the tokens cannot be read"]);
+}
+
+#[test]
+fn the_control_socket_always_works() {
+    for (host, admin) in [("127.0.0.1", "off"), ("0.0.0.0", "off"), ("0.0.0.0", "loopback")] {
+        let forge = Setup::new()
+            .server(&format!("host = {host:?}"))
+            .server(&format!("admin = {admin:?}"))
+            .test_model("m", "multiply 2")
+            .start();
+        forge.write("triple.model", "multiply 3");
+        assert_eq!(reload(&forge, &[]).status, 403, "{host} {admin}");
+        let swapped = forge.ctl(&["swap", "m", "triple.model"]);
+        assert_eq!(swapped.code(), 0, "{host} {admin}: {}", swapped.stderr);
+        assert_eq!(forge.predict("m", &json!({"input": [1]})).output(), json!([3.0]));
+    }
 }

@@ -2,6 +2,7 @@
 
 use forge_tests::{Chance, Forge, Load, Process, Setup, Signal, until};
 
+use crate::failing_swaps::assert_memory_stays;
 use crate::shown::model;
 use crate::swaps::{assert_swapped, file, forge_with_files};
 
@@ -39,15 +40,19 @@ fn five_hundred_kills_lose_nothing() {
     let forge = two_workers().start();
     let load = Load::on(&forge).connections(8).per_second(400).start();
     let mut chance = Chance::new();
-    let mut kills = 0;
+    let (mut kills, mut before) = (0, None);
     while kills < 500 {
         load.wait_for(4 + chance.below(8) as u64);
         kills += usize::from(kill_one(&forge.workers(), &mut chance));
+        if kills == 100 {
+            before.get_or_insert_with(|| forge.process().own_memory());
+        }
     }
     come_back(&forge, 2);
     let verdict = load.finish();
     println!("{verdict}; p99 {:.1} ms", verdict.quantile(0.99));
     verdict.assert_clean();
+    assert_memory_stays(&forge, before.unwrap_or_default());
     assert!(forge.metric("forge_worker_restarts_total", &[("model", "m")]) > 100.0);
     assert_eq!(forge.metric("forge_blamed_requests_total", &[("model", "m")]), 0.0);
 }

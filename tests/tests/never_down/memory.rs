@@ -23,14 +23,19 @@ fn numbers(text: &str) -> Vec<u64> {
 }
 
 #[test]
-fn a_swap_that_needs_more_memory_than_there_is_is_refused_with_both_numbers() {
+fn swaps_that_need_more_memory_than_there_is_are_refused_with_both_numbers() {
     let Some(group) = MemoryGroup::of(400 * MIB) else { return };
     let forge = leaking(60, &group);
     forge.write("other.model", "multiply 3");
     while forge.workers().iter().map(|worker| worker.own_memory()).max() < Some(220 * MIB) {
         assert_eq!(forge.predict("m", &json!({"input": [1]})).status, 200);
     }
+    let load = Load::on(&forge).model("other").times(&[5]).start();
+    for _ in 0..199 {
+        assert_eq!(forge.swap("m", "other.model").status, 503);
+    }
     let refused = forge.swap("m", "other.model");
+    load.finish().assert_clean();
     assert_eq!(refused.status, 503, "{}", refused.text());
     assert_eq!(refused.header("retry-after"), Some("1"));
     let [needed, available] = numbers(&refused.detail())[..] else {

@@ -1,7 +1,8 @@
 //! The same with real models, fewer times: a load takes longer.
 
-use forge_tests::{Chance, Forge, Load, Setup, Signal, model_file};
+use forge_tests::{Chance, Forge, Load, Setup, Signal, model_file, until};
 
+use crate::failing_swaps::assert_refused;
 use crate::swaps::assert_swapped;
 
 fn doubling() -> Forge {
@@ -30,14 +31,45 @@ fn ten_failing_swaps_of_each_kind_change_nothing() {
     forge.write("half.pt", &whole[..whole.len() / 2]);
     forge.write("empty.pt", "");
     let load = Load::on(&forge).start();
-    for file in ["no.pt", "half.pt", "empty.pt", "missing.pt"] {
-        for _ in 0..10 {
-            let refused = forge.swap("m", file);
-            assert_eq!(refused.status, 422, "{file}: {}", refused.text());
-        }
+    for (file, status, why) in [
+        ("no.pt", 422, "Failed to load checkpoint from"),
+        ("half.pt", 422, "Failed to load checkpoint from"),
+        ("empty.pt", 422, "it is empty"),
+        ("missing.pt", 422, "No such file"),
+        ("/etc/passwd", 403, "outside of model_root"),
+    ] {
+        refused_ten_times(&forge, file, status, why);
+    }
+    for _ in 0..10 {
+        let mut first = forge.send_swap("m", "double.pt");
+        until("its worker loads", || forge.workers().len() == 2);
+        assert_refused(&forge.swap("m", "triple.pt"), 409, "swapping to double.pt");
+        assert_swapped(&first.response());
+        until("the one before has gone", || forge.workers().len() == 1);
     }
     load.wait_for(10);
     load.finish().assert_clean();
+}
+
+/// What the config declares of its inputs, a new version has to take.
+#[test]
+fn ten_swaps_to_each_kind_of_model_that_does_not_fit_change_nothing() {
+    let inputs = [("x", "float32", "[1]")];
+    let forge = Setup::new().real_model("m", "double.pt").with_inputs(&inputs).start();
+    for file in ["sum.pt", "add.pt"] {
+        forge.write(file, std::fs::read(model_file(file)).unwrap());
+    }
+    let load = Load::on(&forge).start();
+    refused_ten_times(&forge, "sum.pt", 422, "rows");
+    refused_ten_times(&forge, "add.pt", 422, "but the config does not declare");
+    load.wait_for(10);
+    load.finish().assert_clean();
+}
+
+fn refused_ten_times(forge: &Forge, file: &str, status: u16, why: &str) {
+    for _ in 0..10 {
+        assert_refused(&forge.swap("m", file), status, why);
+    }
 }
 
 #[test]

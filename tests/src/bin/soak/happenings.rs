@@ -3,39 +3,98 @@
 use std::fs;
 use std::time::Instant;
 
-use forge_tests::{Signal, json, until};
+use forge_tests::{Response, Signal, json, until};
 
 use crate::scene::{MOMENT, Scene};
 
 /// Something that happens, and is over when it returns.
-pub(crate) type Happening = fn(&mut Scene);
+pub(crate) struct Happening {
+    pub(crate) name: &'static str,
+    /// How often it is to happen for a soak to be a full one; it happens the more often, the more that is.
+    pub(crate) full: u32,
+    pub(crate) how: How,
+}
 
-pub(crate) const MADE_UP: &[(&str, Happening)] = &[
-    ("swaps", swap),
-    ("failing swaps", failing_swap),
-    ("kills", kill),
-    ("kills of all", kill_all),
-    ("kills during swaps", kill_during_a_swap),
-    ("canaries", canary),
-    ("rollbacks", rollback),
-    ("scalings", scale),
-    ("guests", guest),
-    ("moved files", move_over_the_file),
-    ("blamed requests", blamed),
-    ("requests that nobody is blamed for", not_blamed),
+pub(crate) enum How {
+    Does(fn(&mut Scene)),
+    /// A swap to this file is refused.
+    Refused {
+        file: &'static str,
+        status: u16,
+        why: &'static str,
+    },
+}
+
+const SWAPS: u32 = 1000;
+const KILLS: u32 = 500;
+const REFUSALS: u32 = 200;
+const OTHERS: u32 = 50;
+
+const fn happens(name: &'static str, full: u32, how: fn(&mut Scene)) -> Happening {
+    Happening { name, full, how: How::Does(how) }
+}
+
+const fn refused(file: &'static str, status: u16, why: &'static str) -> Happening {
+    Happening { name: file, full: REFUSALS, how: How::Refused { file, status, why } }
+}
+
+pub(crate) const MADE_UP: &[Happening] = &[
+    happens("swaps", SWAPS, swap),
+    happens("kills", KILLS, kill),
+    refused("missing.model", 422, "No such file"),
+    refused("/etc/passwd", 403, "outside of model_root"),
+    refused("empty.bad", 422, "it is empty"),
+    refused("no-model.bad", 422, "not a behaviour"),
+    refused("fails.bad", 422, "no such operator"),
+    refused("crashes.bad", 422, "killed by SIGSEGV"),
+    refused("hangs.bad", 422, "load_timeout_s"),
+    happens("swaps beside another", REFUSALS, swap_beside_another),
+    happens("swaps of nothing", REFUSALS, swap_of_nothing),
+    happens("kills of all", OTHERS, kill_all),
+    happens("kills during swaps", OTHERS, kill_during_a_swap),
+    happens("canaries", OTHERS, canary),
+    happens("rollbacks", OTHERS, rollback),
+    happens("scalings", OTHERS, scale),
+    happens("guests", OTHERS, guest),
+    happens("moved files", OTHERS, move_over_the_file),
+    happens("blamed requests", OTHERS, blamed),
+    happens("requests that nobody is blamed for", OTHERS, not_blamed),
 ];
 
-pub(crate) const REAL: &[(&str, Happening)] = &[
-    ("swaps", swap),
-    ("swaps once more", swap),
-    ("failing swaps", failing_swap),
-    ("kills", kill),
-    ("kills of all", kill_all),
-    ("kills during swaps", kill_during_a_swap),
-    ("canaries", canary),
-    ("rollbacks", rollback),
-    ("moved files", move_over_the_file),
+pub(crate) const REAL: &[Happening] = &[
+    happens("swaps", SWAPS, swap),
+    happens("kills", KILLS, kill),
+    refused("missing.model", 422, "No such file"),
+    refused("/etc/passwd", 403, "outside of model_root"),
+    refused("empty.bad", 422, "it is empty"),
+    refused("no-model.bad", 422, "Failed to load checkpoint"),
+    refused("half.bad", 422, "Failed to load checkpoint"),
+    happens("swaps beside another", REFUSALS, swap_beside_another),
+    happens("swaps of nothing", REFUSALS, swap_of_nothing),
+    happens("kills of all", OTHERS, kill_all),
+    happens("kills during swaps", OTHERS, kill_during_a_swap),
+    happens("canaries", OTHERS, canary),
+    happens("rollbacks", OTHERS, rollback),
+    happens("scalings", OTHERS, scale),
+    happens("guests", OTHERS, guest),
+    happens("moved files", OTHERS, move_over_the_file),
 ];
+
+impl Happening {
+    pub(crate) fn happen(&self, scene: &mut Scene) {
+        match self.how {
+            How::Does(happen) => happen(scene),
+            How::Refused { file, status, why } => {
+                assert_refused(&scene.forge.swap("m", file), status, why);
+            }
+        }
+    }
+}
+
+fn assert_refused(refused: &Response, status: u16, why: &str) {
+    assert_eq!(refused.status, status, "{}", refused.text());
+    assert!(refused.detail().contains(why), "{why}: {}", refused.detail());
+}
 
 fn swap(scene: &mut Scene) {
     let file = scene.file();
@@ -43,15 +102,22 @@ fn swap(scene: &mut Scene) {
     scene.swapped(&answer);
 }
 
-fn failing_swap(scene: &mut Scene) {
-    let names = fs::read_dir(scene.forge.directory()).unwrap();
-    let names = names.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
-    let mut bad: Vec<String> = names.filter(|name| name.ends_with(".bad")).collect();
-    bad.sort();
-    bad.extend(["missing.bad".to_owned(), "/etc/passwd".to_owned()]);
-    let file = scene.chance.one_of(&bad).clone();
-    let refused = scene.forge.swap("m", &file);
-    assert!([403, 422].contains(&refused.status), "{file}: {}", refused.text());
+/// Whichever comes first is done, and the other one refused.
+fn swap_beside_another(scene: &mut Scene) {
+    let file = scene.file();
+    let mut first = scene.forge.send_swap("m", &file);
+    let second = scene.forge.swap("m", &file);
+    let first = first.response();
+    let (done, refused) = if second.status == 409 { (first, second) } else { (second, first) };
+    scene.swapped(&done);
+    // The second may have come when the first was done already.
+    if refused.status != 200 {
+        assert_refused(&refused, 409, "swapping to");
+    }
+}
+
+fn swap_of_nothing(scene: &mut Scene) {
+    assert_refused(&scene.forge.swap("nobody", "missing.model"), 404, "nobody");
 }
 
 fn kill(scene: &mut Scene) {

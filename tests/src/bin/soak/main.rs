@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use forge_tests::Chance;
 
-use scene::Scene;
+use scene::{Played, Scene};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -38,7 +38,13 @@ fn main() -> ExitCode {
     let mut is_sound = true;
     for (name, outcome) in outcomes {
         match outcome {
-            Ok(told) => println!("{name}: {told}"),
+            Ok(Played { told, short }) => {
+                println!("{name}: {told}");
+                match short.is_empty() {
+                    true => println!("{name}: the full counts"),
+                    false => println!("{name}: short of the full counts: {}", short.join(", ")),
+                }
+            }
             Err(panic) => {
                 is_sound = false;
                 let words = panic.downcast_ref::<String>().map(String::as_str);

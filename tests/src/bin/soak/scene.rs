@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use forge_tests::{Chance, Forge, Load, Response, Running, Setup, model_file, until};
+use forge_tests::{Chance, Forge, Load, Response, Running, Setup, Signal, json, model_file, until};
 
 use crate::happenings::{Happening, MADE_UP, REAL};
 
@@ -22,15 +22,22 @@ pub(crate) struct Scene {
     /// The files to swap to.
     pub(crate) files: Vec<String>,
     load: Running,
-    happenings: &'static [(&'static str, Happening)],
+    happenings: &'static [Happening],
     happened: BTreeMap<&'static str, u32>,
+}
+
+/// What became of a scene in which nothing was lost.
+pub(crate) struct Played {
+    pub(crate) told: String,
+    /// What happened less often than in a full soak.
+    pub(crate) short: Vec<String>,
 }
 
 impl Scene {
     /// Of test models that answer like real ones until they are asked for a disaster.
     pub(crate) fn made_up(seed: u64) -> Self {
         let setup = settings(Setup::new().test_model("m", "chaos 2"));
-        let forge = setup.with("batch_timeout_s = 0.5").start();
+        let forge = setup.with("batch_timeout_s = 0.5\nload_timeout_s = 2.0").start();
         let files = [2, 3, 5].map(|factor| {
             let file = format!("times-{factor}.model");
             forge.write(&file, format!("chaos {factor}"));
@@ -41,6 +48,7 @@ impl Scene {
             ("no-model", "not a model"),
             ("fails", "fail-load no such operator"),
             ("crashes", "crash-load SIGSEGV"),
+            ("hangs", "hang-load"),
         ] {
             forge.write(&format!("{name}.bad"), script);
         }
@@ -59,12 +67,7 @@ impl Scene {
         Self::new(forge, seed, &["times-2.pt".to_owned(), "times-3.pt".to_owned()], REAL)
     }
 
-    fn new(
-        forge: Forge,
-        seed: u64,
-        files: &[String],
-        happenings: &'static [(&'static str, Happening)],
-    ) -> Self {
+    fn new(forge: Forge, seed: u64, files: &[String], happenings: &'static [Happening]) -> Self {
         let load = Load::on(&forge).times(&[2, 3, 5]).per_second(100).start();
         Self {
             forge,
@@ -77,13 +80,13 @@ impl Scene {
     }
 
     /// Lets things happen until then, and tells what did.
-    pub(crate) fn play_until(mut self, end: Instant) -> String {
+    pub(crate) fn play_until(mut self, end: Instant) -> Played {
         let mut memory = None;
         while Instant::now() < end {
             for _ in 0..BETWEEN_LOOKS {
-                let (name, happen) = *self.chance.one_of(self.happenings);
-                *self.happened.entry(name).or_default() += 1;
-                happen(&mut self);
+                let happening = self.next();
+                *self.happened.entry(happening.name).or_default() += 1;
+                happening.happen(&mut self);
                 self.pass(6);
             }
             self.is_whole();
@@ -93,7 +96,8 @@ impl Scene {
         }
         // As many workers as at first.
         self.ctl(&["scale", "m", WORKERS]);
-        let Self { forge, load, happened, .. } = self;
+        let file = self.file();
+        let Self { forge, load, happened, happenings, .. } = self;
         let verdict = load.finish();
         verdict.assert_clean();
         let now = forge.process().own_memory();
@@ -102,12 +106,34 @@ impl Scene {
             growth < MOST_GROWTH,
             "the router grew by {growth:.2} to {now} bytes: {happened:?}"
         );
-        // It is dropped here, and must hold what it held at first.
-        drop(forge);
+        forge.assert_nothing_is_left_behind();
+        end_in_the_middle(&forge, &file);
+        assert!(forge.wait_until_ended().status.success());
         let (answered, slowest) = (verdict.answered_right(), verdict.quantile(1.0));
-        format!(
+        let told = format!(
             "{answered} answered, the last after {slowest:.0} ms; memory × {growth:.2}; {happened:?}"
-        )
+        );
+        let short = happenings.iter().filter_map(|happening| {
+            let Happening { name, full, .. } = happening;
+            let count = happened.get(name).copied().unwrap_or(0);
+            (count < *full).then(|| format!("{name} {count} of {full}"))
+        });
+        Played { told, short: short.collect() }
+    }
+
+    /// By chance, each as often as a full soak has it beside the others.
+    fn next(&mut self) -> &'static Happening {
+        let all: u32 = self.happenings.iter().map(|happening| happening.full).sum();
+        let mut drawn = self.chance.below(all as usize) as u32;
+        let mut happenings = self.happenings.iter();
+        loop {
+            // What is drawn is less than all of them together.
+            let happening = happenings.next().unwrap();
+            if drawn < happening.full {
+                return happening;
+            }
+            drawn -= happening.full;
+        }
     }
 
     /// Waits until some requests more have been answered.
@@ -119,7 +145,7 @@ impl Scene {
     pub(crate) fn kill_one(&mut self) {
         let workers = self.forge.workers();
         if !workers.is_empty() {
-            self.chance.one_of(&workers).try_signal(forge_tests::Signal::SIGKILL);
+            self.chance.one_of(&workers).try_signal(Signal::SIGKILL);
         }
     }
 
@@ -146,6 +172,22 @@ impl Scene {
             let count = workers.len();
             workers.iter().all(|state| state == "ready") && self.forge.workers().len() == count
         });
+    }
+}
+
+/// SIGTERM while a swap is under way: what was admitted is answered.
+fn end_in_the_middle(forge: &Forge, file: &str) {
+    let _swap = forge.send_swap("m", file);
+    let mut asked: Vec<_> =
+        (0..8).map(|_| forge.send_predict("m", &json!({"input": [1, 1]}))).collect();
+    let running = || forge.metric("forge_requests_in_flight", &[("model", "m")]) as usize;
+    until("each runs or is answered", || {
+        asked.iter_mut().filter(|connection| connection.has_answer()).count() + running() >= 8
+    });
+    forge.process().signal(Signal::SIGTERM);
+    for connection in &mut asked {
+        let answer = connection.response();
+        assert_eq!(answer.status, 200, "{}", answer.text());
     }
 }
 
