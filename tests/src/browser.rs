@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::captured::Captured;
 use crate::http::Connection;
+use crate::skipped;
 use crate::temp_dir::TempDir;
 use crate::waiting::{eventually, until, wait_for};
 
@@ -34,7 +35,7 @@ impl Browser {
     /// `None`, with a word on it, where no Chromium is installed.
     pub fn start() -> Option<Self> {
         let (Some(driver), Some(chromium)) = (on_path("chromedriver"), on_path("chromium")) else {
-            eprintln!("skipped: the packages chromium and chromium-driver are not installed");
+            skipped("the packages chromium and chromium-driver are not installed");
             return None;
         };
         let dir = TempDir::new();

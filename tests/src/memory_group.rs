@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::skipped;
 use crate::waiting::until;
 
 /// Where the groups of the first version are, whose memory is bounded.
@@ -27,7 +28,7 @@ impl MemoryGroup {
         match made {
             Ok(()) => Some(Self { directory }),
             Err(error) => {
-                eprintln!("skipped: no control group of memory can be made (version 1): {error}");
+                skipped(&format!("no control group of memory can be made (version 1): {error}"));
                 // Without its limit the group is of no use; without the group there is nothing.
                 drop(fs::remove_dir(&directory));
                 None

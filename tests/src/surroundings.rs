@@ -5,6 +5,8 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::skipped;
+
 /// How its process is started.
 #[derive(Debug, Default)]
 pub(crate) struct Surroundings {
@@ -85,7 +87,7 @@ pub fn containers_are_allowed() -> bool {
     let tried = Command::new("unshare").args(CONTAINER).arg("true").stderr(Stdio::null()).status();
     let is_allowed = tried.is_ok_and(|status| status.success());
     if !is_allowed {
-        eprintln!("skipped: this machine allows no namespaces (unshare, as root)");
+        skipped("this machine allows no namespaces (unshare, as root)");
     }
     is_allowed
 }

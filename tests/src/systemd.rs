@@ -11,6 +11,7 @@ use std::thread;
 
 use crate::command::{Finished, finish};
 use crate::process::Process;
+use crate::skipped;
 use crate::surroundings::containers_are_allowed;
 use crate::temp_dir::TempDir;
 use crate::waiting::{eventually, until, wait_for};
@@ -41,7 +42,7 @@ impl Systemd {
     /// `None`, with a printed reason, where this machine does not allow it.
     pub fn start() -> Option<Self> {
         if !Path::new(PROGRAM).exists() {
-            eprintln!("skipped: there is no {PROGRAM} (Debian's package systemd)");
+            skipped(&format!("there is no {PROGRAM} (Debian's package systemd)"));
             return None;
         }
         if !containers_are_allowed() {

@@ -123,6 +123,9 @@ impl Engine for TestEngine {
             Behaviour::Leak { megabytes } => self.leaked.push(vec![1; megabytes << 20]),
             Behaviour::Print => {
                 print("run");
+                for InputView { meta, .. } in inputs {
+                    println!("ran {}{}", meta.dtype, meta.shape);
+                }
                 if asked(When::Row, |first| first == 666.0) {
                     die(Signal::SIGABRT);
                 }

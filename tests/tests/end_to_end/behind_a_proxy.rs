@@ -3,14 +3,14 @@
 use std::fs;
 use std::process::{Child, Command, Stdio};
 
-use forge_tests::{Finished, Forge, Setup, TempDir, checkout, eventually, finish, json};
+use forge_tests::{Finished, Forge, Setup, TempDir, checkout, eventually, finish, json, skipped};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 #[test]
 fn clients_with_a_key_get_predictions_and_nothing_else() {
     if !["nginx", "openssl", "curl"].into_iter().all(is_installed) {
-        eprintln!("skipped: nginx, openssl and curl are needed");
+        skipped("nginx, openssl and curl are needed");
         return;
     }
     let forge = Setup::new().real_model("m", "double.pt").start();

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use forge_tests::{
-    Finished, Process, Setup, Signal, TempDir, eventually, finish, forge, program, until,
+    Finished, Process, Setup, Signal, TempDir, eventually, finish, forge, program, skipped, until,
 };
 use nix::unistd::geteuid;
 
@@ -117,7 +117,7 @@ fn without_a_word_on_it_the_socket_is_in_the_users_runtime_directory() {
 #[test]
 fn another_user_may_not_open_it_nor_ask_where_somebody_has_opened_it_up() {
     if !geteuid().is_root() {
-        eprintln!("skipped: only root can run a client as another user");
+        skipped("only root can run a client as another user");
         return;
     }
     let dir = TempDir::new();

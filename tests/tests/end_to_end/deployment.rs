@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
-use forge_tests::{TempDir, checkout, default_seconds, finish};
+use forge_tests::{TempDir, checkout, default_seconds, finish, skipped};
 
 fn file(path: &str) -> String {
     fs::read_to_string(checkout().join("deploy").join(path)).unwrap()
@@ -77,7 +77,7 @@ fn the_socket_listens_where_forge_does_by_default() {
 #[test]
 fn systemd_takes_every_unit_with_its_drop_ins() {
     if finish(Command::new("sh").args(["-c", "command -v systemd-analyze"])).code() != 0 {
-        eprintln!("skipped: there is no systemd-analyze (Debian's package systemd)");
+        skipped("there is no systemd-analyze (Debian's package systemd)");
         return;
     }
     let dir = TempDir::new();

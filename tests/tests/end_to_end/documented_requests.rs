@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use forge_tests::{DocumentedRequest, Setup, TempDir, checkout, curl_is_installed, finish, forge};
+use forge_tests::{
+    DocumentedRequest, Setup, TempDir, checkout, curl_is_installed, finish, forge, skipped,
+};
 
 #[test]
 fn the_http_reference_tells_the_truth() {
@@ -52,7 +54,7 @@ fn check(page: &str, at_least: usize, setup: Setup) {
     let requests = DocumentedRequest::of_page(page);
     assert!(requests.len() >= at_least, "{page} shows {} requests only", requests.len());
     if !curl_is_installed() {
-        eprintln!("skipped: curl, which runs the requests of {page}, is not installed");
+        skipped(&format!("curl, which runs the requests of {page}, is not installed"));
         return;
     }
     let forge = setup.start();

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use forge_tests::{Scrape, Setup, TempDir, Value, checkout, finish, grouping, json, selectors};
+use forge_tests::{
+    Scrape, Setup, TempDir, Value, checkout, finish, grouping, json, selectors, skipped,
+};
 
 fn deployed(name: &str) -> PathBuf {
     checkout().join("deploy").join(name)
@@ -40,7 +42,7 @@ fn rules() -> String {
 /// `promtool` with these arguments, or nothing where Debian's package `prometheus` is missing.
 fn promtool(arguments: &[&str]) {
     if Command::new("promtool").arg("--version").output().is_err() {
-        eprintln!("skipped: there is no promtool here (Debian's package prometheus has it)");
+        skipped("there is no promtool here (Debian's package prometheus has it)");
         return;
     }
     let checked = finish(Command::new("promtool").args(arguments));

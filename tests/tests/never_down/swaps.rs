@@ -63,3 +63,22 @@ fn a_version_is_warmed_with_what_the_one_before_it_ran() {
         }
     }
 }
+
+#[test]
+fn a_version_is_warmed_with_the_rows_dtypes_and_dims_that_the_one_before_it_ran_most() {
+    let forge = Setup::new().test_model("m", "echo").start();
+    forge.write("print.model", "print");
+    let ask = |datatype: &str, shape: [usize; 2]| {
+        let data = vec![1; shape[0] * shape[1]];
+        let input = json!({"name": "x", "datatype": datatype, "shape": shape, "data": data});
+        let body = json!({"inputs": [input]}).to_string();
+        assert_eq!(forge.ask("POST", "/v2/models/m/infer", &[], body.as_bytes()).status, 200);
+    };
+    ask("INT64", [2, 3]);
+    ask("INT64", [2, 3]);
+    ask("FP32", [1, 5]);
+    assert_swapped(&forge.swap("m", "print.model"));
+    for ran in ["ran int64[2, 3]", "ran float32[1, 5]"] {
+        forge.wait_for_log(&[ran, "version=2"]);
+    }
+}

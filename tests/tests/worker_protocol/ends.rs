@@ -156,7 +156,7 @@ fn what_a_model_prints_goes_to_the_pipes() {
     worker.send(&ToWorker::Retire, &[]);
     let (ended, stdout, stderr) = worker.end();
     assert_eq!(ended, Ended::Code(0));
-    assert_eq!(stdout, "load says this on stdout\nrun says this on stdout\n");
+    assert_eq!(stdout, "load says this on stdout\nrun says this on stdout\nran float32[1, 1]\n");
     assert_eq!(stderr, "load says this on stderr\nrun says this on stderr\n");
 }
 
