@@ -2,20 +2,26 @@
 //! workers against.
 //!
 //! ```text
-//! in_process loop   MODEL DTYPE SHAPE THREADS SETTING SECONDS
-//! in_process answer MODEL DTYPE SHAPE
+//! in_process --device DEVICE loop   MODEL DTYPE SHAPE THREADS SETTING SECONDS
+//! in_process --device DEVICE answer MODEL DTYPE SHAPE
 //! ```
 //!
 //! `SHAPE` is a batch's, such as `8x3x224x224`; `SETTING` is `plain`, `frozen` or `optimized`, as the
-//! worker names them. `loop` prints forwards a second and the bytes of the process that are its own;
+//! worker names them; a `DEVICE` is `cpu` or `cuda:0`, to which each batch is brought, and its answer back. `loop` prints forwards a second and the bytes of the process that are its own;
 //! `answer` reads a batch's bytes from standard input and writes those of the answer.
 
 #[allow(dead_code, reason = "the worker's own way to libtorch, of which this uses a part")]
+#[path = "../../src/torchscript/cuda.rs"]
+mod cuda;
+#[allow(dead_code, reason = "as above")]
 #[path = "../../src/torchscript/failure.rs"]
 mod failure;
 #[allow(dead_code, reason = "as above")]
 #[path = "../../src/torchscript/ffi.rs"]
 mod ffi;
+#[allow(dead_code, reason = "as above")]
+#[path = "../../src/torchscript/libraries.rs"]
+mod libraries;
 #[allow(dead_code, reason = "as above")]
 #[path = "../../src/torchscript/raw.rs"]
 mod raw;
@@ -31,22 +37,16 @@ use tch::{Device, Kind, Tensor};
 
 use ffi::{GivenArgument, Model, Variant};
 
+const USAGE: &str = "it takes --device DEVICE, and then loop MODEL DTYPE SHAPE THREADS SETTING SECONDS, or answer \
+                     MODEL DTYPE SHAPE";
+
 /// Forwards that are not counted: the executor profiles in the first two and optimizes.
 const WARM_UP: usize = 3;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let done = match arguments[..] {
-        ["loop", model, dtype, shape, threads, setting, seconds] => {
-            run_loop(model, (dtype, shape), threads, setting, seconds)
-        }
-        ["answer", model, dtype, shape] => answer(model, (dtype, shape)),
-        _ => Err("it takes loop MODEL DTYPE SHAPE THREADS SETTING SECONDS, or answer MODEL DTYPE \
-                  SHAPE"
-            .to_owned()),
-    };
-    match done {
+    match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("in_process: {error}");
@@ -55,9 +55,22 @@ fn main() -> ExitCode {
     }
 }
 
+fn run(arguments: &[&str]) -> Result<(), String> {
+    let ["--device", device, rest @ ..] = arguments else { return Err(USAGE.to_owned()) };
+    cuda::open_if_asked();
+    let device = cuda::device(device)?;
+    match rest {
+        ["loop", model, dtype, shape, threads, setting, seconds] => {
+            run_loop((model, device), (dtype, shape), threads, setting, seconds)
+        }
+        ["answer", model, dtype, shape] => answer((model, device), (dtype, shape)),
+        _ => Err(USAGE.to_owned()),
+    }
+}
+
 /// Runs the same batch over and over.
 fn run_loop(
-    model: &str,
+    (model, device): (&str, Device),
     (dtype, shape): (&str, &str),
     threads: &str,
     setting: &str,
@@ -65,21 +78,20 @@ fn run_loop(
 ) -> Result<(), String> {
     tch::set_num_threads(number(threads)?);
     let (kind, dims) = (kind(dtype)?, dims(shape)?);
-    let mut model = load(model, setting)?;
+    let mut model = load(model, device, setting)?;
     let rows = dims.first().copied().unwrap_or_default();
     let elements: i64 = dims.iter().product();
     let batch = Tensor::f_arange(elements, (Kind::Int64, Device::Cpu))
         .and_then(|numbers| numbers.f_remainder(97))
         .and_then(|numbers| numbers.f_add_scalar(1)?.f_reshape(&dims)?.f_to_kind(kind))
         .map_err(|error| error.to_string())?;
-    let batch = [GivenArgument::Tensor(batch)];
     for _ in 0..WARM_UP {
-        forward(&mut model, &batch)?;
+        forward(&mut model, &batch, device)?;
     }
     let end = Instant::now() + Duration::from_secs_f64(number(seconds)?);
     let (begun, mut forwards) = (Instant::now(), 0_u32);
     while Instant::now() < end {
-        forward(&mut model, &batch)?;
+        forward(&mut model, &batch, device)?;
         forwards += 1;
     }
     let forwards_per_second = f64::from(forwards) / begun.elapsed().as_secs_f64();
@@ -88,12 +100,12 @@ fn run_loop(
     Ok(())
 }
 
-fn answer(model: &str, (dtype, shape): (&str, &str)) -> Result<(), String> {
+fn answer((model, device): (&str, Device), (dtype, shape): (&str, &str)) -> Result<(), String> {
     let (kind, dims) = (kind(dtype)?, dims(shape)?);
     let mut bytes = Vec::new();
     io::stdin().read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     let batch = Tensor::f_from_data_size(&bytes, &dims, kind).map_err(|error| error.to_string())?;
-    let outputs = forward(&mut load(model, "plain")?, &[GivenArgument::Tensor(batch)])?;
+    let outputs = forward(&mut load(model, device, "plain")?, &batch, device)?;
     let [output] = &outputs[..] else {
         return Err(format!("it returns {} tensors, not one", outputs.len()));
     };
@@ -107,8 +119,8 @@ fn answer(model: &str, (dtype, shape): (&str, &str)) -> Result<(), String> {
     io::stdout().write_all(&bytes).map_err(|error| error.to_string())
 }
 
-fn load(path: &str, setting: &str) -> Result<Model, String> {
-    let model = Model::load(Path::new(path), Device::Cpu).map_err(|failure| failure.text)?;
+fn load(path: &str, device: Device, setting: &str) -> Result<Model, String> {
+    let model = Model::load(Path::new(path), device).map_err(|failure| failure.text)?;
     let variant = match setting {
         "plain" => return Ok(model),
         "frozen" => Variant::Frozen,
@@ -118,8 +130,10 @@ fn load(path: &str, setting: &str) -> Result<Model, String> {
     model.variant(variant).map_err(|failure| failure.text)
 }
 
-fn forward(model: &mut Model, batch: &[GivenArgument]) -> Result<Vec<Tensor>, String> {
-    let outputs = model.run(batch).and_then(ffi::Returned::bring_home);
+fn forward(model: &mut Model, batch: &Tensor, device: Device) -> Result<Vec<Tensor>, String> {
+    // On the CPU it is the same tensor.
+    let batch = batch.f_to_device(device).map_err(|error| error.to_string())?;
+    let outputs = model.run(&[GivenArgument::Tensor(batch)]).and_then(ffi::Returned::bring_home);
     Ok(outputs.map_err(|failure| failure.text)?.into_leaves())
 }
 

@@ -17,6 +17,10 @@ pub(crate) struct Arguments {
     /// Whom to measure beside Forge and bare hyper.
     #[arg(long, value_enum, value_delimiter = ',', num_args = 0.., default_values_t = Subject::PEERS)]
     pub(crate) peers: Vec<Subject>,
+    /// What Forge and libtorch in process run on: cpu or cuda:N. Other than the CPU, of double and resnet only,
+    /// and without peers, which run on the CPU.
+    #[arg(long, default_value = "cpu")]
+    pub(crate) device: String,
     /// One short round of everything: whether it runs, not how fast.
     #[arg(long)]
     pub(crate) quick: bool,

@@ -76,6 +76,7 @@ fn command(model: &Model) -> io::Result<Command> {
     // As the router starts its workers.
     command.env("OMP_WAIT_POLICY", "PASSIVE");
     command.env("OMP_NUM_THREADS", model.threads.to_string());
+    command.args(["--device", &model.device]);
     Ok(command)
 }
 

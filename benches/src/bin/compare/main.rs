@@ -36,17 +36,20 @@ use workloads::Workload;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
-    let Arguments { workloads, peers, quick, output } = Arguments::parse();
+    let Arguments { workloads, peers, device, quick, output } = Arguments::parse();
     let machine = Machine::look()?;
     std::fs::create_dir_all(&output)?;
     let (rounds, seconds) = if quick { (1, 1.0) } else { (5, 2.0) };
     let mut subjects = vec![Subject::Forge, Subject::Bare];
-    subjects.extend(peers);
+    if device == "cpu" {
+        subjects.extend(peers);
+    }
     subjects.dedup();
     let scope = Scope {
         rounds,
         duration: Duration::from_secs_f64(seconds),
         subjects,
+        device,
         folder: output.canonicalize()?,
     };
     let mut results = Results::default();

@@ -1,6 +1,6 @@
 //! The models that every server serves.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::row::Dtype;
 
@@ -21,6 +21,8 @@ pub(crate) struct Model {
     /// That libtorch computes with, in every server.
     pub(crate) threads: usize,
     pub(crate) max_batch_size: usize,
+    /// Of Forge's workers and of libtorch in process.
+    pub(crate) device: String,
     /// What else its section of Forge's config says.
     pub(crate) forge_settings: &'static str,
 }
@@ -37,6 +39,7 @@ impl Model {
             output: &[128],
             threads: 1,
             max_batch_size: 32,
+            device: "cpu".to_owned(),
             forge_settings: "",
         }
     }
@@ -75,9 +78,18 @@ impl Model {
             output: &[384],
             threads: all_cpus(),
             max_batch_size: 8,
+            device: "cpu".to_owned(),
             // The model takes an id of 0 for padding and needs no mask.
             forge_settings: "pad = { multiple = 16, max_length = 512 }",
         }
+    }
+
+    /// The same on another device; a GPU is fed with larger batches.
+    pub(crate) fn on(mut self, device: &str) -> Self {
+        if device != "cpu" {
+            self.max_batch_size = 32;
+        }
+        Self { device: device.to_owned(), ..self }
     }
 
     pub(crate) fn resnet50() -> Self {
@@ -90,15 +102,15 @@ impl Model {
             output: &[1000],
             threads: all_cpus(),
             max_batch_size: 8,
+            device: "cpu".to_owned(),
             forge_settings: "",
         }
     }
 }
 
-/// The checkout's root.
-pub(crate) fn checkout() -> &'static Path {
-    // The package lies in it.
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(""))
+/// The checkout's root: where `benches/compare` starts this, also on a machine to which it was copied.
+pub(crate) fn checkout() -> PathBuf {
+    std::env::current_dir().unwrap_or_default()
 }
 
 fn all_cpus() -> usize {

@@ -187,12 +187,13 @@ impl<'a> Forge<'a> {
     }
 
     fn section(&self, name: &str) -> String {
-        let Model { file, input, shape, threads, max_batch_size, forge_settings, .. } = self.model;
+        let Model { file, input, shape, threads, max_batch_size, device, .. } = self.model;
         format!(
             "[models.{name}]\npath = {file:?}\nnum_threads = {threads}\n\
-             max_batch_size = {max_batch_size}\n\
-             inputs = [{{ name = \"{input}\", dtype = \"{dtype}\", shape = {shape:?} }}]\n{forge_settings}\n",
+             max_batch_size = {max_batch_size}\ndevice = {device:?}\n\
+             inputs = [{{ name = \"{input}\", dtype = \"{dtype}\", shape = {shape:?} }}]\n{settings}\n",
             dtype = self.model.dtype.name(),
+            settings = self.model.forge_settings,
         )
     }
 }

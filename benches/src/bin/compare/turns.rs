@@ -20,6 +20,8 @@ pub(crate) struct Scope {
     pub(crate) rounds: usize,
     pub(crate) duration: Duration,
     pub(crate) subjects: Vec<Subject>,
+    /// That Forge and libtorch in process run on.
+    pub(crate) device: String,
     /// For what the servers are told and what they say.
     pub(crate) folder: PathBuf,
 }

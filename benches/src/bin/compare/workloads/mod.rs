@@ -46,11 +46,11 @@ impl Workload {
     /// Where nothing can be measured. That a server fails is part of the results.
     pub(crate) async fn run(self, scope: &Scope, results: &mut Results) -> io::Result<()> {
         match self {
-            Self::Double => plans::double().run(scope, results).await,
+            Self::Double => plans::double().on(&scope.device).run(scope, results).await,
             Self::Mlp => plans::mlp().run(scope, results).await,
             Self::Image => plans::image().run(scope, results).await,
             Self::Minilm => real::run(&plans::minilm(), scope, results).await,
-            Self::Resnet => real::run(&plans::resnet(), scope, results).await,
+            Self::Resnet => real::run(&plans::resnet().on(&scope.device), scope, results).await,
             Self::Many => many::run(scope, results).await,
             Self::Idle => idle::run(scope, results).await,
             Self::Open => open::run(scope, results).await,

@@ -24,7 +24,7 @@ pub(crate) const ONE: &str = "1 connection";
 pub(crate) const BESIDE_IDLE: &str = "50 connections beside 1,000 idle ones";
 pub(crate) const MIXED: &str = "16 connections, 8 to 128 tokens";
 pub(crate) const PADDED: &str = "16 connections, each padded to 128 tokens";
-pub(crate) const IN_PROCESS: &str = "full batches of 8";
+pub(crate) const IN_PROCESS: &str = "full batches";
 pub(crate) const HUNDRED: &str = "100 models, 50 connections";
 pub(crate) const ONE_MODEL: &str = "1 model, 50 connections";
 

@@ -70,6 +70,17 @@ pub(super) fn resnet() -> Plan {
     }
 }
 
+impl Plan {
+    /// The same on another device. A GPU is kept busy by three full batches, as a CPU is.
+    pub(super) fn on(mut self, device: &str) -> Self {
+        self.model = self.model.on(device);
+        for case in self.cases.iter_mut().filter(|case| case.name == names::IN_PROCESS) {
+            case.connections = 3 * self.model.max_batch_size;
+        }
+        self
+    }
+}
+
 impl Case {
     fn of(name: &'static str, connections: usize, rows: Vec<Row>) -> Self {
         Self { name, connections, rows, only_forge: false }
