@@ -8,7 +8,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use forge_tests::{
-    Finished, Process, Setup, Signal, TempDir, eventually, finish, forge, program, skipped, until,
+    Finished, Process, Setup, Signal, TempDir, eventually, finish, forge, json, program, skipped,
+    until,
 };
 use nix::unistd::geteuid;
 
@@ -112,6 +113,19 @@ fn without_a_word_on_it_the_socket_is_in_the_users_runtime_directory() {
     process.signal(Signal::SIGTERM);
     assert!(eventually("it ends", || child.try_wait().unwrap()).success());
     assert_eq!(fs::read_dir(dir.path().join("forge")).unwrap().count(), 0);
+}
+
+#[test]
+fn without_a_place_for_one_there_is_none_and_the_log_says_so() {
+    if !geteuid().is_root() {
+        skipped("only root can become a user who has no place for a socket");
+        return;
+    }
+    let setup = Setup::new().test_model("m", "multiply 2").unprivileged();
+    let forge = setup.environment("XDG_RUNTIME_DIR", "").start();
+    forge
+        .wait_for_log(&["no control socket", "XDG_RUNTIME_DIR is not set; --socket names a place"]);
+    assert_eq!(forge.predict("m", &json!({"input": [1]})).output(), json!([2.0]));
 }
 
 #[test]
