@@ -34,6 +34,7 @@ pub async fn keep(plan: WorkerPlan, board: Arc<Board>, stop: watch::Receiver<Sto
         board,
         restarts,
         was_ready: false,
+        saw_changed_file: false,
         stop,
         leaving: JoinSet::new(),
     };
@@ -46,6 +47,8 @@ struct Place {
     restarts: Restarts,
     /// A process of this place has come to serve.
     was_ready: bool,
+    /// Its trouble is that the file had other bytes when it was last looked at.
+    saw_changed_file: bool,
     stop: watch::Receiver<Stop>,
     /// Processes that were replaced and finish what they have.
     leaving: JoinSet<()>,
@@ -79,6 +82,8 @@ impl Place {
             tokio::select! {
                 sign = current.sign() => match sign {
                     Sign::Ready => self.was_ready = true,
+                    // What answers has the old bytes; what is started next would have others.
+                    Sign::Proven if self.saw_changed_file => {}
                     Sign::Proven => self.set_trouble(None),
                     Sign::Due(reason) if successor.is_none() => {
                         successor = self.start_successor(current.row, &reason).await;
@@ -129,8 +134,8 @@ impl Place {
             Incarnation::NeverReady { cause } => (cause, Served::No),
             Incarnation::Died { cause, served } => (cause, served),
         };
-        if let Err(changed) = self.plan.version.verify(Turn::Urgent).await {
-            self.cannot_restart(&changed).await;
+        if !self.has_its_bytes(Turn::Urgent).await {
+            self.stay_empty().await;
             return None;
         }
         let restart = self.restarts.after_death(Instant::now(), served, chance());
@@ -151,11 +156,9 @@ impl Place {
     /// where there is no memory for two, or it would serve another model: the one that is due goes on, and will be
     /// due again.
     async fn start_successor(&mut self, due: RowId, reason: &str) -> Option<Successor> {
-        if let Err(changed) = self.plan.version.verify(Turn::Waits).await {
-            self.tell_changed(&changed);
+        if !self.has_its_bytes(Turn::Waits).await {
             return None;
         }
-        self.set_trouble(None);
         let version = &self.plan.version;
         let needed = self.board.row(version.key(), due).map_or(0, |row| memory::as_fresh_as(&row));
         match version.turns.expected.expect(needed, system::memory::available()) {
@@ -171,9 +174,21 @@ impl Place {
         }
     }
 
+    /// Whether another process would serve the same model; trouble where not, for as long as that is so: who waits
+    /// for a worker that is started from the right bytes is not to be refused for what they were before.
+    async fn has_its_bytes(&mut self, turn: Turn) -> bool {
+        let verified = self.plan.version.verify(turn).await;
+        let saw_changed_file = std::mem::replace(&mut self.saw_changed_file, verified.is_err());
+        match verified {
+            Err(changed) => self.tell_changed(&changed),
+            Ok(()) if saw_changed_file => self.set_trouble(None),
+            Ok(()) => {}
+        }
+        !self.saw_changed_file
+    }
+
     /// Another process would serve another model: the place stays empty until a swap.
-    async fn cannot_restart(&mut self, changed: &Changed) {
-        self.tell_changed(changed);
+    async fn stay_empty(&mut self) {
         if let Some(version) = self.plan.version.version() {
             version.give_up();
         }

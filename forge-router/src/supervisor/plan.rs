@@ -232,3 +232,6 @@ impl WorkerPlan {
         row.iter().filter_map(batch).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

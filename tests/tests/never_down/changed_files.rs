@@ -4,9 +4,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use forge_tests::{Forge, Load, Setup, Signal, json, until};
+use forge_tests::{Forge, Load, Setup, Signal, TempDir, json, until};
 
 use crate::swaps::assert_swapped;
+
+const M: [(&str, &str); 1] = [("model", "m")];
 
 /// `m`, which doubles, beside `other`, and the file of `m`.
 fn forge_and_file() -> (Forge, PathBuf) {
@@ -115,8 +117,35 @@ fn a_worker_that_is_due_is_not_replaced_by_one_of_other_bytes() {
     let told = forge.get("/v1/models/m").json()["cause"].clone();
     assert_eq!(told, "file changed since version 1, swap to use it");
     assert_eq!(forge.workers(), before);
-    assert_eq!(forge.predict("m", &json!({"input": [1]})).output(), json!([2.0]));
+    for _ in 0..2 {
+        // Its first answers mend nothing.
+        assert_eq!(forge.predict("m", &json!({"input": [1]})).output(), json!([2.0]));
+        assert_eq!(forge.get("/v1/models/m").json()["status"], "degraded");
+    }
     assert_swapped(&forge.swap("m", "m.model"));
     assert_eq!(forge.predict("m", &json!({"input": [1]})).output(), json!([7.0]));
     assert_eq!(forge.get("/v1/models/m").json()["status"], "ready");
+}
+
+/// The bytes that were seen in between concern nobody once they are gone.
+#[test]
+fn requests_wait_for_a_worker_that_restarts_from_a_file_that_was_mended() {
+    let directory = TempDir::new();
+    let gate = directory.write("gate", "");
+    let script = format!("load-after {}", gate.display());
+    let age = "max_worker_age_s = 2.0";
+    let forge = Setup::new().test_model("m", &script).with(age).start();
+    let file = forge.directory().join("m.model");
+    assert_eq!(forge.predict("m", &json!({"input": [1]})).output(), json!([1.0]));
+    fs::write(&file, "multiply 7").unwrap();
+    until("the model is degraded", || forge.get("/v1/models/m").json()["status"] == "degraded");
+    fs::write(&file, &script).unwrap();
+    fs::remove_file(&gate).unwrap();
+    forge.workers()[0].signal(Signal::SIGKILL);
+    until("another is started", || forge.metric("forge_worker_restarts_total", &M) == 1.0);
+    let mut waiting = forge.send_predict("m", &json!({"input": [3]}));
+    until("it waits", || forge.metric("forge_queue_depth", &M) == 1.0);
+    directory.write("gate", "");
+    assert_eq!(waiting.response().output(), json!([3.0]));
+    until("it is ready", || forge.get("/v1/models/m").json()["status"] == "ready");
 }
