@@ -51,7 +51,7 @@ pub use load::{Load, Numbers, Running, Verdict};
 pub use memory_group::MemoryGroup;
 pub use nix::sys::signal::Signal;
 pub use process::{Process, Thread};
-pub use programs::{checkout, model_file, program};
+pub use programs::{checkout, model_file, program, weights_file};
 pub use promql::{Selector, grouping, selectors};
 pub use python::{python, run_python};
 pub use scrape::Scrape;

@@ -11,12 +11,12 @@ pub(crate) fn asked(
     inputs: &[InputView<'_>],
     rows: u32,
 ) -> bool {
-    when == When::Always
-        || inputs
-            .iter()
-            .filter(|input| input.meta.dtype == Dtype::Float32)
-            .flat_map(|input| first_of_each(input.bytes, rows))
-            .any(trigger)
+    let mut tensors = inputs.iter().filter(|input| input.meta.dtype == Dtype::Float32);
+    match when {
+        When::Always => true,
+        When::Above(most) => rows > most,
+        When::Row => tensors.any(|input| first_of_each(input.bytes, rows).any(trigger)),
+    }
 }
 
 /// The float32s of a contiguous tensor.

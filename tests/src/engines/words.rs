@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-/// What sets off a behaviour that takes the word `always`.
+/// What sets off a behaviour that takes the words `always` and `above ROWS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum When {
     /// A row that begins with the behaviour's number.
     Row,
     /// Any batch.
     Always,
+    /// `above ROWS`: a batch of more rows than that.
+    Above(u32),
 }
 
 /// What a lying worker overwrites.
@@ -32,7 +34,10 @@ impl FromStr for When {
         match word {
             "" => Ok(Self::Row),
             "always" => Ok(Self::Always),
-            _ => Err(format!("expected always, not {word:?}")),
+            _ => match word.strip_prefix("above ") {
+                Some(rows) => Ok(Self::Above(number(rows)?)),
+                None => Err(format!("expected always or above ROWS, not {word:?}")),
+            },
         }
     }
 }

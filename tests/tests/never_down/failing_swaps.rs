@@ -66,6 +66,20 @@ fn models_that_fail_change_nothing() {
     change_nothing(&forge, &refusals);
 }
 
+/// It takes a row alone, which is not all that the version before was asked.
+#[test]
+fn a_model_that_fails_at_full_batches_alone_changes_nothing() {
+    let setup = Setup::new().test_model("m", "multiply 2").with("max_batch_size = 2");
+    let forge = setup.with_inputs(&[("x", "float32", "[1]")]).start();
+    let pair = json!({"name": "x", "datatype": "FP32", "shape": [2, 1], "data": [1, 2]});
+    let pair = json!({"inputs": [pair]}).to_string();
+    assert_eq!(forge.ask("POST", "/v2/models/m/infer", &[], pair.as_bytes()).status, 200);
+    forge.write("full.model", "throw above 1");
+    forge.write("fuller.model", "throw above 2");
+    change_nothing(&forge, &[("full.model", 422, "a negative row")]);
+    assert_eq!(forge.swap("m", "fuller.model").status, 200);
+}
+
 /// Asks for each of these files many times, under load.
 fn change_nothing(forge: &Forge, refusals: &[Refusal]) {
     let load = Load::on(forge).start();
