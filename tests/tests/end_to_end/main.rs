@@ -36,6 +36,7 @@ mod grpc_server;
 mod grpc_stream;
 mod handover;
 mod hanging_up;
+mod hardened;
 mod http2;
 mod http2_client;
 mod kserve_v1;

@@ -1,5 +1,4 @@
-//! The units of `deploy/systemd` in a real systemd, but for their hardening, which takes a machine of
-//! its own.
+//! The units of `deploy/systemd` in a real systemd of a user, who may not harden them: that is `hardened.rs`.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
