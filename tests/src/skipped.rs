@@ -5,8 +5,8 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::thread;
 
-/// Names a file that is told of every test that was skipped: `scripts/test` prints it, since what a test that
-/// passes prints is not shown.
+/// Names a file that is told of every test that was skipped: `scripts/test` and `.ci/run` print it in the end, since
+/// what a test that passes prints is not shown.
 const FILE: &str = "FORGE_SKIPPED";
 
 /// Says that the test that calls this, or a part of it, is skipped, and why.

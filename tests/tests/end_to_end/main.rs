@@ -64,6 +64,7 @@ mod service_manager;
 mod several_threads;
 mod shipped_configs;
 mod shutdown;
+mod skipped_tests;
 mod slow_clients;
 mod soak;
 mod systemd;
