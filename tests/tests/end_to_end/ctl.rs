@@ -6,7 +6,8 @@ use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
 use forge_tests::{
-    Captured, Forge, Process, Setup, Signal, TempDir, Value, eventually, finish, forge, json, until,
+    Captured, Forge, Process, Setup, Signal, TempDir, Value, checkout, eventually, finish, forge,
+    json, until,
 };
 use nix::unistd::geteuid;
 
@@ -40,6 +41,26 @@ fn a_wrong_command_line_is_told_and_the_help_has_the_exit_codes() {
     assert_eq!(help.code(), 0);
     for words in ["swap", "config", "69  no server at the socket", "75  busy"] {
         assert!(help.stdout.contains(words), "{words}: {}", help.stdout);
+    }
+}
+
+/// The rows of `docs/ctl.md` may say more.
+#[test]
+fn the_help_has_the_exit_codes_that_the_reference_has() {
+    let help = finish(&mut forge_tests::forge(&["ctl", "--help"]));
+    let (_, told) = help.stdout.split_once("Exit codes:\n").unwrap();
+    let told: Vec<(&str, &str)> =
+        told.lines().map(|line| line.trim().split_once(' ').unwrap()).collect();
+    let page = fs::read_to_string(checkout().join("docs/ctl.md")).unwrap();
+    let (_, section) = page.split_once("## Exit codes\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | "));
+    let rows: Vec<(&str, &str)> = rows.filter(|(code, _)| code.parse::<u8>().is_ok()).collect();
+    let codes = |of: &[(&str, &str)]| of.iter().map(|(code, _)| code.to_string()).collect();
+    let (of_help, of_page): (Vec<String>, Vec<String>) = (codes(&told), codes(&rows));
+    assert_eq!(of_help, of_page);
+    for ((code, words), (_, row)) in told.iter().zip(&rows) {
+        assert!(row.starts_with(words.trim()), "{code}: {words}: {row}");
     }
 }
 

@@ -205,18 +205,48 @@ fn a_follower_sees_a_swap_that_another_client_asks_for() {
 #[test]
 fn every_change_and_every_refusal_is_one_line_of_the_audit_log() {
     let forge = serving(&[2]);
-    let orders: [(&[&str], &str); 5] = [
+    let orders: [(&[&str], &str); 16] = [
         (&["swap", "m", "by-2.model"], "swap m by-2.model: done"),
         (&["swap", "m", "none.model"], "swap m none.model: Failed to load"),
+        (&["swap", "nobody", "by-2.model"], "swap nobody by-2.model: Model 'nobody' not found"),
         (&["rollback", "m"], "rollback m: done"),
         (&["scale", "m", "2"], "scale m 2: done"),
         (&["scale", "m", "1"], "scale m 1: done"),
+        (&["swap", "m", "by-2.model", "--canary", "50%"], "swap m by-2.model: done"),
+        (&["promote", "m"], "promote m: done"),
+        (&["abort", "m"], "abort m: "),
+        (&["load", "new", "by-2.model"], "load new by-2.model: done"),
+        (&["load", "new", "by-2.model"], "load new by-2.model: "),
+        (&["unload", "new"], "unload new: done"),
+        (&["drain"], "drain: done"),
+        (&["drain", "--off"], "drain --off: done"),
+        (&["config", "reload"], "config reload: done"),
+        (&["log-level", "debug"], "log-level debug: done"),
     ];
-    for (order, line) in orders {
+    for (order, _) in orders {
         forge.ctl(order);
-        forge.wait_for_log(&[line, "by=socket uid="]);
     }
-    let log = forge.log();
-    let lines: Vec<&str> = log.lines().filter(|line| line.contains("by=socket")).collect();
-    assert_eq!(lines.len(), orders.len(), "{lines:#?}");
+    // Those that change nothing.
+    for order in [&["status"][..], &["models"], &["workers"], &["events"], &["config", "show"]] {
+        done(&forge.ctl(order));
+    }
+    assert_audited(&forge.stop().log, "by=socket uid=", &orders.map(|(_, line)| line));
+}
+
+#[test]
+fn a_change_over_http_is_one_line_of_the_audit_log_too() {
+    let forge = serving(&[2]);
+    assert_eq!(forge.swap("m", "by-2.model").status, 200);
+    assert_eq!(forge.swap("m", "none.model").status, 422);
+    let lines = ["swap m by-2.model: done", "swap m none.model: Failed to load"];
+    assert_audited(&forge.stop().log, "by=http 127.0.0.1:", &lines);
+}
+
+/// One line for each change, in their order, and no more.
+fn assert_audited(log: &str, by: &str, expected: &[&str]) {
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains(by)).collect();
+    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+    for (line, expected) in lines.iter().zip(expected) {
+        assert!(line.contains(expected), "{expected}: {line}");
+    }
 }

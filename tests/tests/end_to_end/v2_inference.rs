@@ -277,14 +277,24 @@ fn bodies_are_compressed_both_ways() {
 
 #[test]
 fn a_request_asks_for_the_canary_by_its_headers() {
-    let forge = Setup::new().test_model("m", "multiply 2").start();
+    let forge =
+        Setup::new().test_model("m", "multiply 2").with("sticky_header = \"x-user\"").start();
     forge.write("triple.model", "multiply 3");
-    assert_eq!(forge.start_canary("m", "triple.model", "1%").status, 200);
-    let body = json!({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [1]}]});
-    for (route, factor) in [("canary", 3.0), ("stable", 2.0), ("canary", 3.0)] {
-        let headers = [("X-Forge-Route", route)];
-        let answer = forge.ask("POST", "/v2/models/m/infer", &headers, body.to_string().as_bytes());
-        assert_eq!(answer.json()["outputs"][0]["data"], json!([factor]), "{}", answer.text());
+    assert_eq!(forge.start_canary("m", "triple.model", "50%").status, 200);
+    let input = json!({"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [1]});
+    let body = json!({"inputs": [input]}).to_string();
+    let answer = |name: &str, value: &str| {
+        let answer = forge.ask("POST", "/v2/models/m/infer", &[(name, value)], body.as_bytes());
+        answer.json()["outputs"][0]["data"][0].as_f64().unwrap()
+    };
+    for _ in 0..4 {
+        assert_eq!(answer("X-Forge-Route", "canary"), 3.0);
+        assert_eq!(answer("X-Forge-Route", "stable"), 2.0);
     }
+    let users = || (0..10).map(|user| answer("X-User", &format!("user {user}")));
+    let mut seen: Vec<f64> = users().collect();
+    assert!(users().eq(seen.iter().copied()), "{seen:?}");
+    seen.sort_by(f64::total_cmp);
+    assert_eq!((seen[0], seen[9]), (2.0, 3.0), "each version has some of them");
     assert_eq!(forge.ctl(&["abort", "m"]).code(), 0);
 }

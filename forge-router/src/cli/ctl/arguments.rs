@@ -17,7 +17,7 @@ Exit codes:
   69  no server at the socket, or it is ending
   75  busy: try again
   76  what answers is no Forge, or of another version
-  77  not permitted
+  77  this user may not
   78  the config file is wrong";
 
 #[derive(Debug, Args)]
