@@ -152,8 +152,9 @@ fn kill_during_a_swap(scene: &mut Scene) -> bool {
     let file = scene.file();
     let mut answer = scene.forge().send_swap("m", file);
     let mut kills = 0;
-    for _ in 0..1 + scene.chance.below(3) {
-        scene.pass(4);
+    for kill in 0..1 + scene.chance.below(3) {
+        // The first soon: a test model is swapped within two requests.
+        scene.pass(if kill == 0 { 2 } else { 4 });
         let is_under_way = !answer.has_answer();
         kills += u32::from(scene.kill_one() && is_under_way);
     }
