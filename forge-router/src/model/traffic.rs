@@ -48,8 +48,10 @@ impl Traffic {
     pub fn most(&self, at_most: usize) -> Vec<BatchKind> {
         let mut kinds: Vec<(&BatchKind, u64)> =
             self.counts.iter().map(|(kind, count)| (kind, *count)).collect();
-        // Among equals the order is that of the rows, so that the outcome does not depend on hashes.
-        kinds.sort_by_key(|(kind, count)| (std::cmp::Reverse(*count), kind.rows));
+        // Among equals the order is that of what they are, so that the outcome does not depend on hashes.
+        kinds.sort_by_cached_key(|(kind, count)| {
+            (std::cmp::Reverse(*count), kind.rows, format!("{:?}", kind.row))
+        });
         kinds.into_iter().take(at_most).map(|(kind, _)| kind.clone()).collect()
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tracing::warn;
 
 use super::board::{Board, RowId, Trouble};
@@ -54,6 +54,12 @@ struct Place {
     leaving: JoinSet<()>,
 }
 
+/// A process that is to be replaced, if the file is still that of its version.
+struct Due {
+    reason: String,
+    verified: JoinHandle<Result<(), Changed>>,
+}
+
 /// A process on its way to the place of one that answers meanwhile.
 struct Successor {
     tenant: Tenant,
@@ -78,6 +84,7 @@ impl Place {
     /// the place is to be empty.
     async fn occupy(&mut self, mut current: Tenant) -> Option<(RowId, Incarnation)> {
         let mut successor: Option<Successor> = None;
+        let mut due: Option<Due> = None;
         loop {
             tokio::select! {
                 sign = current.sign() => match sign {
@@ -85,8 +92,8 @@ impl Place {
                     // What answers has the old bytes; what is started next would have others.
                     Sign::Proven if self.saw_changed_file => {}
                     Sign::Proven => self.set_trouble(None),
-                    Sign::Due(reason) if successor.is_none() => {
-                        successor = self.start_successor(current.row, &reason).await;
+                    Sign::Due(reason) if successor.is_none() && due.is_none() => {
+                        due = Some(self.look_at_the_file(reason));
                     }
                     Sign::Due(_) => {}
                     Sign::Ended(ended) => match successor.take() {
@@ -109,6 +116,9 @@ impl Place {
                     },
                     Sign::Proven | Sign::Due(_) => {}
                 },
+                (reason, verified) = looked_at(&mut due) => {
+                    successor = self.start_successor(current.row, &reason, verified);
+                }
                 // Those that have gone are forgotten.
                 Some(_) = self.leaving.join_next() => {}
                 how = stopped(&mut self.stop) => {
@@ -134,7 +144,8 @@ impl Place {
             Incarnation::NeverReady { cause } => (cause, Served::No),
             Incarnation::Died { cause, served } => (cause, served),
         };
-        if !self.has_its_bytes(Turn::Urgent).await {
+        let verified = self.plan.version.verify(Turn::Urgent).await;
+        if !self.has_its_bytes(verified) {
             self.stay_empty().await;
             return None;
         }
@@ -155,8 +166,13 @@ impl Place {
     /// Starts another process for this place beside the one that is due, which answers until it is ready. `None`
     /// where there is no memory for two, or it would serve another model: the one that is due goes on, and will be
     /// due again.
-    async fn start_successor(&mut self, due: RowId, reason: &str) -> Option<Successor> {
-        if !self.has_its_bytes(Turn::Waits).await {
+    fn start_successor(
+        &mut self,
+        due: RowId,
+        reason: &str,
+        verified: Result<(), Changed>,
+    ) -> Option<Successor> {
+        if !self.has_its_bytes(verified) {
             return None;
         }
         let version = &self.plan.version;
@@ -174,10 +190,15 @@ impl Place {
         }
     }
 
+    /// Beside what happens meanwhile: reading a large file takes long where nobody waits for it.
+    fn look_at_the_file(&self, reason: String) -> Due {
+        let version = Arc::clone(&self.plan.version);
+        Due { reason, verified: tokio::spawn(async move { version.verify(Turn::Waits).await }) }
+    }
+
     /// Whether another process would serve the same model; trouble where not, for as long as that is so: who waits
     /// for a worker that is started from the right bytes is not to be refused for what they were before.
-    async fn has_its_bytes(&mut self, turn: Turn) -> bool {
-        let verified = self.plan.version.verify(turn).await;
+    fn has_its_bytes(&mut self, verified: Result<(), Changed>) -> bool {
         let saw_changed_file = std::mem::replace(&mut self.saw_changed_file, verified.is_err());
         match verified {
             Err(changed) => self.tell_changed(&changed),
@@ -280,6 +301,16 @@ impl Place {
         let row = self.board.add(self.plan.version.key(), self.plan.index, device);
         Tenant::start(&self.plan, &self.board, row, turn)
     }
+}
+
+/// The reason, and what was found of the file. Never, where no process is due.
+async fn looked_at(due: &mut Option<Due>) -> (String, Result<(), Changed>) {
+    let verified = match due {
+        // One that panics has found nothing; the next worker will tell what is wrong with the file.
+        Some(due) => (&mut due.verified).await.unwrap_or(Ok(())),
+        None => std::future::pending().await,
+    };
+    (due.take().map(|due| due.reason).unwrap_or_default(), verified)
 }
 
 /// Never, where there is none.

@@ -40,3 +40,16 @@ fn the_end_does_not_wait_until_a_large_file_has_been_read() {
     assert_eq!(answer.status, 503, "{}", answer.text());
     assert!(answer.detail().contains("ending"), "{}", answer.detail());
 }
+
+/// Its last bytes are hours away.
+#[test]
+fn the_end_does_not_wait_until_the_huge_file_of_a_worker_that_is_due_has_been_read() {
+    let setup = Setup::new().test_model("m", "multiply 2").with("max_worker_age_s = 1.0");
+    let forge = setup.start();
+    let file = File::options().write(true).open(forge.directory().join("m.model")).unwrap();
+    file.set_len(HUGE).unwrap();
+    until("it is read", || forge.process().threads().iter().any(|thread| thread.name == "quiet"));
+    assert_eq!(forge.predict("m", &json!({"input": [1]})).output(), json!([2.0]));
+    let ended = forge.stop();
+    assert!(ended.status.success(), "{}", ended.log);
+}

@@ -84,14 +84,6 @@ impl Model {
         }
     }
 
-    /// The same on another device; a GPU is fed with larger batches.
-    pub(crate) fn on(mut self, device: &str) -> Self {
-        if device != "cpu" {
-            self.max_batch_size = 32;
-        }
-        Self { device: device.to_owned(), ..self }
-    }
-
     pub(crate) fn resnet50() -> Self {
         Self {
             file: checkout().join("configs/models/resnet50.pt"),
@@ -105,6 +97,14 @@ impl Model {
             device: "cpu".to_owned(),
             forge_settings: "",
         }
+    }
+
+    /// The same on another device; a GPU is fed with larger batches.
+    pub(crate) fn on(mut self, device: &str) -> Self {
+        if device != "cpu" {
+            self.max_batch_size = 32;
+        }
+        Self { device: device.to_owned(), ..self }
     }
 }
 

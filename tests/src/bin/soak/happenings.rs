@@ -39,15 +39,30 @@ const fn refused(file: &'static str, status: u16, why: &'static str) -> Happenin
     Happening { name: file, full: REFUSALS, how: How::Refused { file, status, why } }
 }
 
-pub(crate) const MADE_UP: &[Happening] = &[
+/// What happens to test models and to real ones.
+const TO_BOTH: &[Happening] = &[
     happens("swaps", SWAPS, swap),
     happens("kills", KILLS, kill),
     refused("missing.model", 422, "No such file"),
+    refused("/etc/passwd", 403, "outside of model_root"),
+    refused("empty.bad", 422, "it is empty"),
+    refused("other-rows.bad", 422, "rows"),
+    happens("swaps beside another", REFUSALS, swap_beside_another),
+    happens("swaps of nothing", REFUSALS, swap_of_nothing),
+    happens("kills of all", OTHERS, kill_all),
+    happens("kills during swaps", OTHERS, kill_during_a_swap),
+    happens("canaries", OTHERS, canary),
+    happens("rollbacks", OTHERS, rollback),
+    happens("scalings", OTHERS, scale),
+    happens("guests", OTHERS, guest),
+    happens("moved files", OTHERS, move_over_the_file),
+    happens("restarts", RESTARTS, restart),
+];
+
+const TO_TEST_MODELS: &[Happening] = &[
     refused("broken-link.bad", 422, "No such file"),
     refused("folder.bad", 422, "no regular file"),
-    refused("/etc/passwd", 403, "outside of model_root"),
     refused("outward.bad", 403, "outside of model_root"),
-    refused("empty.bad", 422, "it is empty"),
     refused("no-model.bad", 422, "not a behaviour"),
     refused("fails.bad", 422, "no such operator"),
     refused("crashes.bad", 422, "killed by SIGSEGV"),
@@ -55,45 +70,28 @@ pub(crate) const MADE_UP: &[Happening] = &[
     refused("throws-warming.bad", 422, "a negative row"),
     refused("crashes-warming.bad", 422, "killed by SIGABRT"),
     refused("hangs-warming.bad", 422, "load_timeout_s"),
-    refused("other-rows.bad", 422, "rows"),
     refused("other-inputs.bad", 422, "'x'"),
-    happens("swaps beside another", REFUSALS, swap_beside_another),
-    happens("swaps of nothing", REFUSALS, swap_of_nothing),
-    happens("kills of all", OTHERS, kill_all),
-    happens("kills during swaps", OTHERS, kill_during_a_swap),
-    happens("canaries", OTHERS, canary),
-    happens("rollbacks", OTHERS, rollback),
-    happens("scalings", OTHERS, scale),
-    happens("guests", OTHERS, guest),
-    happens("moved files", OTHERS, move_over_the_file),
     happens("blamed requests", OTHERS, blamed),
     happens("requests that nobody is blamed for", OTHERS, not_blamed),
-    happens("restarts", RESTARTS, restart),
 ];
 
-pub(crate) const REAL: &[Happening] = &[
-    happens("swaps", SWAPS, swap),
-    happens("kills", KILLS, kill),
-    refused("missing.model", 422, "No such file"),
-    refused("/etc/passwd", 403, "outside of model_root"),
-    refused("empty.bad", 422, "it is empty"),
+const TO_LIBTORCH: &[Happening] = &[
     refused("no-model.bad", 422, "not a TorchScript file"),
     refused("half.bad", 422, "or a part of one"),
     refused("weights.bad", 422, "it holds weights"),
-    refused("other-rows.bad", 422, "rows"),
     refused("other-inputs.bad", 422, "but the config does not declare"),
-    happens("swaps beside another", REFUSALS, swap_beside_another),
-    happens("swaps of nothing", REFUSALS, swap_of_nothing),
-    happens("kills of all", OTHERS, kill_all),
-    happens("kills during swaps", OTHERS, kill_during_a_swap),
-    happens("canaries", OTHERS, canary),
-    happens("rollbacks", OTHERS, rollback),
-    happens("scalings", OTHERS, scale),
-    happens("guests", OTHERS, guest),
-    happens("moved files", OTHERS, move_over_the_file),
     happens("blamed requests", RARE, blamed_in_libtorch),
-    happens("restarts", RESTARTS, restart),
 ];
+
+/// Everything that happens to test models.
+pub(crate) fn to_test_models() -> Vec<&'static Happening> {
+    TO_BOTH.iter().chain(TO_TEST_MODELS).collect()
+}
+
+/// Everything that happens to real models.
+pub(crate) fn to_libtorch() -> Vec<&'static Happening> {
+    TO_BOTH.iter().chain(TO_LIBTORCH).collect()
+}
 
 impl Happening {
     /// Whether it came to be.

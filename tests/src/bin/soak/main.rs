@@ -115,7 +115,8 @@ mod tests {
     /// What a soak is to be by CONTRIBUTING.md, of test models as of real ones.
     #[test]
     fn each_kind_that_fails_counts_by_itself() {
-        for happenings in [stages::OF_TEST_MODELS.happenings, stages::OF_LIBTORCH.happenings] {
+        for happenings in [stages::OF_TEST_MODELS, stages::OF_LIBTORCH].map(|it| (it.happenings)())
+        {
             let full = |name: &str| {
                 let mut of_name = happenings.iter().filter(|happening| happening.name == name);
                 of_name.next().filter(|_| of_name.next().is_none()).map(|happening| happening.full)

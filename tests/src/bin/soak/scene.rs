@@ -19,6 +19,7 @@ pub(crate) const MOMENT: Duration = Duration::from_millis(300);
 pub(crate) struct Scene {
     pub(crate) chance: Chance,
     stage: Stage,
+    happenings: Vec<&'static Happening>,
     life: Life,
     /// What came of the lives before.
     lived: Lived,
@@ -40,7 +41,8 @@ impl Scene {
         let life = Life::begin((stage.start)());
         let chance = Chance::from_seed(seed);
         let (lived, left, happened) = (Lived::default(), Vec::new(), BTreeMap::new());
-        Self { chance, stage, life, lived, left, happened }
+        let happenings = (stage.happenings)();
+        Self { chance, stage, happenings, life, lived, left, happened }
     }
 
     /// Lets things happen until then, and tells what did.
@@ -56,12 +58,12 @@ impl Scene {
             self.life.look();
         }
         let file = self.file();
-        let Self { stage, life, lived, happened, .. } = self;
+        let Self { happenings, life, lived, happened, .. } = self;
         let Lived { answered, slowest, growth } = lived + life.end(file);
         let told = format!(
             "{answered} answered, the last after {slowest:.0} ms; memory × {growth:.2}; {happened:?}"
         );
-        let short = stage.happenings.iter().filter_map(|happening| {
+        let short = happenings.iter().filter_map(|happening| {
             let Happening { name, full, .. } = happening;
             let count = happened.get(name).copied().unwrap_or(0);
             (count < *full).then(|| format!("{name} {count} of {full}"))
@@ -71,9 +73,8 @@ impl Scene {
 
     /// By chance, of those that are left of a full soak; once there are none, of another one.
     fn next(&mut self) -> &'static Happening {
-        let all = self.stage.happenings;
         if self.left.iter().all(|left| *left == 0) {
-            self.left = all.iter().map(|happening| happening.full).collect();
+            self.left = self.happenings.iter().map(|happening| happening.full).collect();
         }
         let mut drawn = self.chance.below(self.left.iter().sum::<u32>() as usize) as u32;
         // What is drawn is less than all of them together.
@@ -86,7 +87,7 @@ impl Scene {
         });
         let index = index.unwrap();
         self.left[index] -= 1;
-        &all[index]
+        self.happenings[index]
     }
 
     pub(crate) fn forge(&self) -> &Forge {

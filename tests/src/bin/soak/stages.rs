@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 
 use forge_tests::{Forge, Setup, model_file, weights_file};
 
-use crate::happenings::{Happening, MADE_UP, REAL};
+use crate::happenings::{Happening, to_libtorch, to_test_models};
 use crate::life::WORKERS;
 
 pub(crate) struct Stage {
@@ -13,19 +13,19 @@ pub(crate) struct Stage {
     pub(crate) start: fn() -> Forge,
     /// The files to swap to.
     pub(crate) files: &'static [&'static str],
-    pub(crate) happenings: &'static [Happening],
+    pub(crate) happenings: fn() -> Vec<&'static Happening>,
 }
 
 /// Of test models that answer like real ones until they are asked for a disaster.
 pub(crate) const OF_TEST_MODELS: Stage = Stage {
     start: test_models,
     files: &["times-2.model", "times-3.model", "times-5.model"],
-    happenings: MADE_UP,
+    happenings: to_test_models,
 };
 
 /// Of TorchScript.
 pub(crate) const OF_LIBTORCH: Stage =
-    Stage { start: libtorch, files: &["times-2.pt", "times-3.pt"], happenings: REAL };
+    Stage { start: libtorch, files: &["times-2.pt", "times-3.pt"], happenings: to_libtorch };
 
 fn test_models() -> Forge {
     let setup = settings(Setup::new().test_model("m", "chaos 2"));
